@@ -1,0 +1,61 @@
+"""Grading of written answers: by meaning and by keyword coverage, with evidence for every mark."""
+
+from grader.bank import ItemBank, MarkedResponse, checksums, default_bank_dir
+from grader.encoders import Encoder, OnnxEncoder, SentenceTransformerEncoder
+from grader.errors import (
+    EncoderError,
+    FileProblem,
+    GraderError,
+    InvalidAnswerError,
+    InvalidBankError,
+    ItemNotFoundError,
+    MarkedDataError,
+    ScoringModelError,
+)
+from grader.evidence import NAMES as EVIDENCE_NAMES
+from grader.evidence import Evidence
+from grader.grader import Grader, check_answer
+from grader.items import MAX_ANSWER_CHARS, Difficulty, Gradable, Grade, Item, KeyPoint, Misconception, ReferenceAnswer
+from grader.results import EvidenceSpan, Flag, GradingResult, Interval, KeyPointMatch, Keywords, Verdict
+from grader.scoring import ScoringModel, default_scoring_model
+from grader.store import EmbeddingStore
+
+__all__ = [
+    "EVIDENCE_NAMES",
+    "MAX_ANSWER_CHARS",
+    "Difficulty",
+    "EmbeddingStore",
+    "Encoder",
+    "EncoderError",
+    "Evidence",
+    "EvidenceSpan",
+    "FileProblem",
+    "Flag",
+    "Gradable",
+    "Grade",
+    "Grader",
+    "GraderError",
+    "GradingResult",
+    "Interval",
+    "InvalidAnswerError",
+    "InvalidBankError",
+    "Item",
+    "ItemBank",
+    "ItemNotFoundError",
+    "KeyPoint",
+    "KeyPointMatch",
+    "Keywords",
+    "MarkedDataError",
+    "MarkedResponse",
+    "Misconception",
+    "OnnxEncoder",
+    "ReferenceAnswer",
+    "ScoringModel",
+    "ScoringModelError",
+    "SentenceTransformerEncoder",
+    "Verdict",
+    "check_answer",
+    "checksums",
+    "default_bank_dir",
+    "default_scoring_model",
+]

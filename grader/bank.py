@@ -1,0 +1,242 @@
+"""A bank: a folder of item files, read whole and checked whole.
+
+`<folder>/**/<id>.item.yaml` holds an item, `<id>.responses.csv` beside it answers that people have marked. `VERSION` at the top
+names the bank's version and `checksums.txt` the SHA-256 of every data file.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from grader.errors import FileProblem, InvalidBankError, ItemNotFoundError
+from grader.items import Item
+
+ITEM_SUFFIX = ".item.yaml"
+RESPONSES_SUFFIX = ".responses.csv"
+# A larger file is a mistake or an attack; the shipped items have 5 kB.
+_MAX_FILE_BYTES = 1_000_000
+_RESPONSE_COLUMNS = ["candidate_answer", "human_mark", "split", "kind", "note"]
+
+ResponseKind = Literal["complete", "terse", "partial", "wrong", "contradiction", "keyword_heap", "question_repeated", "off_topic"]
+
+
+class MarkedResponse(BaseModel):
+    """A candidate answer with the mark a person gave it. Thresholds are tuned on `dev`; `test` is for measuring only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    candidate_answer: Annotated[str, StringConstraints(max_length=20_000)]
+    human_mark: float = Field(ge=0)
+    split: Literal["dev", "test"]
+    kind: ResponseKind
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemBank:
+    """The items of a bank in the order of their ids, and the answers marked by people."""
+
+    version: str
+    items: tuple[Item, ...]
+    responses: dict[str, tuple[MarkedResponse, ...]]
+
+    @classmethod
+    def from_directory(cls, path: Path) -> ItemBank:
+        """Read a bank.
+
+        Raises:
+            InvalidBankError: With every problem of every file.
+        """
+        problems: list[FileProblem] = []
+        items: dict[str, Item] = {}
+        responses: dict[str, tuple[MarkedResponse, ...]] = {}
+        version = _read_version(path, problems)
+        files = sorted(path.rglob(f"*{ITEM_SUFFIX}"))
+        if not files:
+            problems.append(FileProblem(file=str(path), field="", message=f"holds no *{ITEM_SUFFIX} file"))
+        for file in files:
+            name = file.relative_to(path).as_posix()
+            item = _read_item(file, name, problems)
+            if item is None:
+                continue
+            if item.id in items:
+                problems.append(FileProblem(file=name, field="id", message=f"{item.id!r} is used by another file too"))
+            items[item.id] = item
+            beside = file.with_name(file.name.removesuffix(ITEM_SUFFIX) + RESPONSES_SUFFIX)
+            if beside.is_file():
+                responses[item.id] = _read_responses(beside, beside.relative_to(path).as_posix(), item, problems)
+        problems += _orphans(path)
+        problems += _checksum_problems(path)
+        if problems:
+            raise InvalidBankError(problems)
+        return cls(version=version, items=tuple(items[i] for i in sorted(items)), responses=responses)
+
+    def get(self, item_id: str) -> Item:
+        """Return the item with this id.
+
+        Raises:
+            ItemNotFoundError: If there is none.
+        """
+        for item in self.items:
+            if item.id == item_id:
+                return item
+        raise ItemNotFoundError(item_id)
+
+    def __iter__(self) -> Iterator[Item]:
+        """Iterate over the items in the order of their ids."""
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        """Return the number of items."""
+        return len(self.items)
+
+
+def checksums(path: Path) -> str:
+    """Return the text of `checksums.txt` for a bank folder: one `sha256  file` line for every data file, by name."""
+    files = sorted([*path.rglob(f"*{ITEM_SUFFIX}"), *path.rglob(f"*{RESPONSES_SUFFIX}")])
+    lines = [f"{hashlib.sha256(f.read_bytes()).hexdigest()}  {f.relative_to(path).as_posix()}\n" for f in files]
+    return "".join(lines)
+
+
+def _read_version(path: Path, problems: list[FileProblem]) -> str:
+    file = path / "VERSION"
+    try:
+        version = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        version = ""
+    if not version:
+        problems.append(FileProblem(file="VERSION", field="", message="is missing or empty; one line with the bank's version"))
+    return version
+
+
+def _read_text(file: Path, name: str, problems: list[FileProblem]) -> str | None:
+    """Return a file's text, or None after noting why it cannot be read."""
+    try:
+        if file.stat().st_size > _MAX_FILE_BYTES:
+            problems.append(FileProblem(file=name, field="", message=f"is larger than {_MAX_FILE_BYTES} bytes"))
+            return None
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        problems.append(FileProblem(file=name, field="", message=f"is not UTF-8 (byte {error.start})"))
+    except OSError as error:
+        problems.append(FileProblem(file=name, field="", message=f"cannot be read: {error.strerror}"))
+    return None
+
+
+def _read_item(file: Path, name: str, problems: list[FileProblem]) -> Item | None:
+    text = _read_text(file, name, problems)
+    if text is None:
+        return None
+    try:
+        data = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 the strict loader is a SafeLoader
+        item = Item.model_validate(data)
+    except (yaml.YAMLError, RecursionError) as error:
+        problems.append(FileProblem(file=name, field="", message=f"is not YAML: {' '.join(str(error).split())}"))
+        return None
+    except ValidationError as error:
+        problems += _from_pydantic(error, name)
+        return None
+    expected = file.name.removesuffix(ITEM_SUFFIX)
+    if item.id != expected:
+        problems.append(FileProblem(file=name, field="id", message=f"is {item.id!r} but the file is named {expected!r}"))
+    return item
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML without aliases, which can blow a small file up to gigabytes, and without repeated keys."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not allowed")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
+        keys = [key.value for key, _ in node.value]
+        twice = sorted({str(k) for k in keys if keys.count(k) > 1})
+        if twice:
+            raise yaml.YAMLError(f"the key {twice[0]!r} stands twice")
+        return super().construct_mapping(node, deep=deep)
+
+
+def _read_responses(file: Path, name: str, item: Item, problems: list[FileProblem]) -> tuple[MarkedResponse, ...]:
+    text = _read_text(file, name, problems)
+    if text is None:
+        return ()
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    rows: list[MarkedResponse] = []
+    try:
+        if reader.fieldnames is None or list(reader.fieldnames) != _RESPONSE_COLUMNS:
+            problems.append(FileProblem(file=name, field="header", message=f"must be {','.join(_RESPONSE_COLUMNS)}"))
+            return ()
+        for row in reader:
+            where = f"line {reader.line_num}"
+            try:
+                response = MarkedResponse.model_validate(row)
+            except ValidationError as error:
+                problems += _from_pydantic(error, name, prefix=where)
+                continue
+            if response.human_mark > item.max_mark:
+                message = f"{response.human_mark:g} is above the item's max_mark {item.max_mark}"
+                problems.append(FileProblem(file=name, field=f"{where}.human_mark", message=message))
+            rows.append(response)
+    except csv.Error as error:
+        problems.append(FileProblem(file=name, field=f"line {reader.line_num}", message=f"is not CSV: {error}"))
+    return tuple(rows)
+
+
+def _orphans(path: Path) -> list[FileProblem]:
+    """Return a problem for every responses file without its item."""
+    problems = []
+    for file in sorted(path.rglob(f"*{RESPONSES_SUFFIX}")):
+        if not file.with_name(file.name.removesuffix(RESPONSES_SUFFIX) + ITEM_SUFFIX).is_file():
+            name = file.relative_to(path).as_posix()
+            problems.append(FileProblem(file=name, field="", message=f"has no {ITEM_SUFFIX} file beside it"))
+    return problems
+
+
+def _checksum_problems(path: Path) -> list[FileProblem]:
+    """Compare the files with `checksums.txt`, where a bank has one."""
+    file = path / "checksums.txt"
+    if not file.is_file():
+        return []
+    stated = dict(_checksum_lines(file.read_text(encoding="utf-8", errors="replace")))
+    actual = dict(_checksum_lines(checksums(path)))
+    return [
+        FileProblem(
+            file=name,
+            field="",
+            message="differs from checksums.txt; if the change is meant, raise VERSION and run `grader bank checksums`",
+        )
+        for name in sorted(stated.keys() | actual.keys())
+        if stated.get(name) != actual.get(name)
+    ]
+
+
+def _checksum_lines(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.splitlines():
+        digest, _, name = line.partition("  ")
+        yield name, digest
+
+
+def _from_pydantic(error: ValidationError, name: str, prefix: str = "") -> list[FileProblem]:
+    """Return one problem for each thing pydantic found, with the path of its field."""
+    problems = []
+    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+        field = ".".join([prefix, *map(str, detail["loc"])] if prefix else map(str, detail["loc"]))
+        problems.append(FileProblem(file=name, field=field, message=detail["msg"].removeprefix("Value error, ")))
+    return problems
+
+
+def default_bank_dir() -> Path:
+    """Return the folder of the shipped bank: inside the installed package, or beside it in a checkout."""
+    inside = Path(__file__).parent / "reference_answers"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "reference_answers"

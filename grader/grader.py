@@ -1,0 +1,240 @@
+"""The grader: encoder, store and scoring model put together. `grade` and `grade_many` are the same path."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from threading import Lock
+from typing import Self
+
+import numpy as np
+
+from grader import weights
+from grader.encoders import Encoder, FloatArray, OnnxEncoder
+from grader.errors import InvalidAnswerError
+from grader.evidence import NAMES, Evidence, measure
+from grader.feedback import compose
+from grader.items import MAX_ANSWER_CHARS, Gradable
+from grader.matching import Matching, blank_matching, match_key_points
+from grader.profiles import ItemProfile, TextProfile, clause_texts, item_texts, profile_item, profile_text
+from grader.results import Flag, GradingResult, Interval
+from grader.scoring import ScoringModel, default_scoring_model, grade_from_mark, mark_from_score, rounded
+from grader.signs import notice
+from grader.store import EmbeddingStore
+
+# Profiles kept in memory: a bank of this many items is compared without reading the store again. About 40 kB each.
+_PROFILES_KEPT = 2_000
+# Distinct texts in one call of the encoder; bounds the memory of a large batch.
+_TEXTS_PER_CALL = 4_096
+
+
+class Grader:
+    """Grades answers to items. Safe to use from several threads."""
+
+    def __init__(
+        self, encoder: Encoder, *, scoring_model: ScoringModel | None = None, store: EmbeddingStore | None = None
+    ) -> None:
+        """Put a grader together from ready parts.
+
+        Args:
+            encoder: Turns texts into vectors.
+            scoring_model: Turns evidence into a score; the shipped one if left out.
+            store: Keeps the vectors of items on disk; without it they are made again in every process.
+
+        Raises:
+            ValueError: If the scoring model was made for other evidence.
+        """
+        self.encoder = encoder
+        self._model = scoring_model or default_scoring_model()
+        if self._model.names != NAMES:
+            raise ValueError(f"the scoring model is for the evidence {self._model.names}, this version measures {NAMES}")
+        self._store = store
+        self._profiles: OrderedDict[str, ItemProfile] = OrderedDict()
+        self._lock = Lock()
+
+    @classmethod
+    def from_directory(cls, home: Path, *, prepare: bool = True, threads: int = 0) -> Self:
+        """Return a grader that keeps its prepared model and its vectors in a folder.
+
+        Args:
+            home: The folder; made if it is missing.
+            prepare: Export the encoder if that was not done yet, which takes some ten seconds once.
+            threads: Cores for the encoder; 0 takes all.
+
+        Raises:
+            EncoderError: If the encoder is not prepared, or its weights are missing or not genuine.
+        """
+        model_dir = home / "encoder"
+        if prepare:
+            weights.prepare(model_dir)
+        encoder = OnnxEncoder(model_dir, threads=threads)
+        path = home / f"embeddings-{encoder.signature.replace('/', '-')}.sqlite"
+        return cls(encoder, store=EmbeddingStore(path, signature=encoder.signature, dimension=encoder.dimension))
+
+    @property
+    def signature(self) -> str:
+        """Name everything but the item that can change a result: package, encoder and scoring model."""
+        return f"grader-{version('answer-grader')}|{self.encoder.signature}|scoring-{self._model.signature}"
+
+    def close(self) -> None:
+        """Close the store."""
+        if self._store is not None:
+            self._store.close()
+
+    def embed(self, items: Iterable[Gradable]) -> int:
+        """Make and keep the vectors of items, so that grading them reads nothing more from disk.
+
+        Returns:
+            How many texts were encoded; 0 where the store had them all.
+        """
+        wanted = list(items)
+        texts = list(dict.fromkeys(text for item in wanted for text in item_texts(item)))
+        table, made = self._item_vectors(texts)
+        for item in wanted:
+            self._keep(item.content_hash, profile_item(item, table.__getitem__))
+        return made
+
+    def grade(self, item: Gradable, candidate_answer: str) -> GradingResult:
+        """Return the result of one answer.
+
+        Raises:
+            InvalidAnswerError: If the answer is longer than 20,000 characters or is no text.
+        """
+        return self.grade_many([(item, candidate_answer)])[0]
+
+    def grade_many(self, pairs: Sequence[tuple[Gradable, str]]) -> list[GradingResult]:
+        """Return the results of many answers, in their order, each the same to the byte as from `grade`.
+
+        Raises:
+            InvalidAnswerError: If an answer cannot be graded; check answers first with `check_answer` to keep the good ones.
+        """
+        for _, answer in pairs:
+            check_answer(answer)
+        measured = self._measure(pairs)
+        evidence = np.array([m[2].vector() for m in measured if m[2] is not None]).reshape(-1, len(NAMES))
+        scores = iter(self._model.predict(evidence))
+        return [
+            self._blank_result(item) if numbers is None else self._result(item, answer, numbers, float(next(scores)))
+            for item, answer, numbers in measured
+        ]
+
+    def evidence_of(self, pairs: Sequence[tuple[Gradable, str]]) -> list[Evidence | None]:
+        """Return the evidence of many answers in their order, None for a blank one. This is what scoring models are fitted on."""
+        return [numbers for _, _, numbers in self._measure(pairs)]
+
+    def _measure(self, pairs: Sequence[tuple[Gradable, str]]) -> list[tuple[ItemProfile, TextProfile, Evidence | None]]:
+        """Return profiles and evidence of many answers; every distinct text is encoded once."""
+        profiles = {id(item): self._profile(item) for item, _ in pairs}
+        texts = list(dict.fromkeys(text for _, answer in pairs for text in clause_texts(answer)))
+        table: dict[str, FloatArray] = {}
+        for at in range(0, len(texts), _TEXTS_PER_CALL):
+            chunk = texts[at : at + _TEXTS_PER_CALL]
+            table.update(zip(chunk, self.encoder.encode(chunk), strict=True))
+        measured = []
+        for item, answer in pairs:
+            profile, answered = profiles[id(item)], profile_text(answer, table.__getitem__)
+            measured.append((profile, answered, measure(profile, answered) if answered.clauses else None))
+        return measured
+
+    def _result(self, item: ItemProfile, answer: TextProfile, evidence: Evidence, general: float) -> GradingResult:
+        """Return the result of an answer that says something."""
+        authored = not item.derived and all(point.keywords for point in item.key_points)
+        matching = match_key_points(item, answer)
+        too_long = self.encoder.count_tokens(answer.text) > self.encoder.max_tokens
+        signs = notice(item, answer, evidence, matching, authored=authored, too_long=too_long)
+        score = general
+        half_width = self._model.half_width
+        if authored:
+            score = self._model.blend(general, said=matching.said, keyword_coverage=matching.keyword_coverage)
+            half_width = self._model.blend_half_width
+        return self._compose(
+            item,
+            matching,
+            score=rounded(min(score * signs.factor, signs.ceiling)),
+            half_width=half_width,
+            similarity=evidence.similarity,
+            flags=signs.flags,
+            review_reasons=signs.review_reasons,
+        )
+
+    def _blank_result(self, item: ItemProfile) -> GradingResult:
+        """Return the result of an answer without a letter or digit: nothing was said, and that is certain."""
+        return self._compose(
+            item, blank_matching(item), score=0.0, half_width=0.0, similarity=0.0, flags=(Flag.BLANK,), review_reasons=()
+        )
+
+    def _compose(
+        self,
+        item: ItemProfile,
+        matching: Matching,
+        *,
+        score: float,
+        half_width: float,
+        similarity: float,
+        flags: tuple[Flag, ...],
+        review_reasons: tuple[str, ...],
+    ) -> GradingResult:
+        gradable = item.item
+        mark = mark_from_score(score, max_mark=gradable.max_mark, mark_step=gradable.mark_step)
+        grade = grade_from_mark(mark, max_mark=gradable.max_mark, boundaries=gradable.grade_boundaries)
+        return GradingResult(
+            score=score,
+            mark=mark,
+            max_mark=gradable.max_mark,
+            grade=grade,
+            interval=Interval(low=rounded(max(0.0, score - half_width)), high=rounded(min(1.0, score + half_width))),
+            semantic_similarity=rounded(similarity),
+            keyword_coverage=rounded(matching.keyword_coverage),
+            keywords=matching.keywords,
+            key_points=matching.matches,
+            flags=flags,
+            needs_review=bool(review_reasons),
+            review_reasons=review_reasons,
+            feedback=compose(item, matching, flags=flags, grade=grade),
+            signature=f"{self.signature}|item-{gradable.content_hash[:12]}",
+        )
+
+    def _profile(self, item: Gradable) -> ItemProfile:
+        """Return an item's profile, made at its first use."""
+        key = item.content_hash
+        with self._lock:
+            profile = self._profiles.get(key)
+            if profile is not None:
+                self._profiles.move_to_end(key)
+                return profile
+        table, _ = self._item_vectors(item_texts(item))
+        return self._keep(key, profile_item(item, table.__getitem__))
+
+    def _keep(self, key: str, profile: ItemProfile) -> ItemProfile:
+        """Keep a profile in memory, letting go of the one longest unused if there are too many."""
+        with self._lock:
+            self._profiles[key] = profile
+            if len(self._profiles) > _PROFILES_KEPT:
+                self._profiles.popitem(last=False)
+        return profile
+
+    def _item_vectors(self, texts: Sequence[str]) -> tuple[dict[str, FloatArray], int]:
+        """Return the vectors of an item's texts from the store, or straight from the encoder, and how many were made."""
+        if self._store is None:
+            return dict(zip(texts, self.encoder.encode(texts), strict=True)), len(texts)
+        with self._lock:
+            vectors, made = self._store.get_or_make(texts, self.encoder.encode)
+        return dict(zip(texts, vectors, strict=True)), made
+
+
+def check_answer(candidate_answer: str) -> None:
+    """Refuse what cannot be graded at all.
+
+    Raises:
+        InvalidAnswerError: If the answer is over 20,000 characters, or holds NUL characters or broken Unicode.
+    """
+    if len(candidate_answer) > MAX_ANSWER_CHARS:
+        raise InvalidAnswerError(f"The answer has {len(candidate_answer)} characters; at most {MAX_ANSWER_CHARS} are read.")
+    if "\x00" in candidate_answer:
+        raise InvalidAnswerError("The answer holds NUL characters.")
+    try:
+        candidate_answer.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidAnswerError("The answer is not valid Unicode text.") from error

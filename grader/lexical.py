@@ -1,0 +1,149 @@
+"""Words shared by two texts, beyond identity: stems, typing slips, abbreviations, words written together or apart.
+
+Digits are strict: "10" never matches "100", however close. Everything here works on stems and needs no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rapidfuzz.distance import OSA
+
+from grader.text import Word, stem, words
+
+# Slips allowed by the length of the longer word: none in short words, where one letter makes another word ("loss", "less").
+_ONE_SLIP_FROM = 5
+_TWO_SLIPS_FROM = 9
+_SHORTEST_ACRONYM = 2
+_LONGEST_ACRONYM = 6
+
+
+class WordIndex:
+    """The words of one text, ready to be asked what they contain."""
+
+    def __init__(self, text_words: Sequence[Word]) -> None:
+        """Index the words of a text, in their order."""
+        self.words = tuple(text_words)
+        self._at: dict[str, list[int]] = {}
+        for position, word in enumerate(self.words):
+            self._at.setdefault(word.stem, []).append(position)
+        self._initials = "".join(word.stem[:1] for word in self.words)
+        self._acronyms = {w.text.lower(): i for i, w in enumerate(self.words) if _may_be_acronym(w.text)}
+        self._fuzzy: dict[str, int | None] = {}
+
+    @classmethod
+    def of(cls, text: str) -> WordIndex:
+        """Index a text."""
+        return cls(words(text))
+
+    @property
+    def stems(self) -> frozenset[str]:
+        """All stems of the text, function words included."""
+        return frozenset(self._at)
+
+    def find(self, wanted: str) -> int | None:
+        """Return the position of the first word with this stem, or of the nearest misspelling of it, or None."""
+        at = self._at.get(wanted)
+        if at is not None:
+            return at[0]
+        if wanted not in self._fuzzy:
+            self._fuzzy[wanted] = self._misspelt(wanted)
+        return self._fuzzy[wanted]
+
+    def find_phrase(self, phrase: Sequence[Word]) -> tuple[int, int] | None:
+        """Return the first and last position at which a phrase stands in the text, or None.
+
+        The words of the phrase may stand apart by two others and in any order ("weights are updated" for "update weights"), be
+        written together ("backprop agation"), as an abbreviation of their initials ("RNN"), or the other way round.
+        """
+        if len(phrase) == 1:
+            found = self.find(phrase[0].stem)
+            if found is None and _may_be_acronym(phrase[0].text):
+                return self._spelt_out(phrase[0].text.lower())
+            return (found, found) if found is not None else self._written_apart(phrase[0].stem)
+        return self._near_each_other(phrase) or self._abbreviated(phrase) or self._written_together(phrase)
+
+    def _misspelt(self, wanted: str) -> int | None:
+        allowed = slips_allowed(wanted)
+        if not allowed:
+            return None
+        best: tuple[int, int] | None = None
+        for have, at in self._at.items():
+            limit = min(allowed, slips_allowed(have))
+            if not limit or abs(len(have) - len(wanted)) > limit or have[0] != wanted[0]:
+                continue
+            distance = OSA.distance(wanted, have, score_cutoff=limit)
+            if distance <= limit and (best is None or (distance, at[0]) < best):
+                best = (distance, at[0])
+        return None if best is None else best[1]
+
+    def _near_each_other(self, phrase: Sequence[Word]) -> tuple[int, int] | None:
+        wanted = [w.stem for w in phrase if w.is_content] or [w.stem for w in phrase]
+        if any(self.find(w) is None for w in wanted):
+            return None
+        reach = len(phrase) + 2
+        for first in self._positions(wanted[0]):
+            chosen = [first]
+            for other in wanted[1:]:
+                near = [p for p in self._positions(other) if abs(p - first) <= reach and p not in chosen]
+                if not near:
+                    break
+                chosen.append(min(near, key=lambda p: abs(p - first)))
+            else:
+                return min(chosen), max(chosen)
+        return None
+
+    def _positions(self, wanted: str) -> list[int]:
+        if wanted in self._at:
+            return self._at[wanted]
+        found = self.find(wanted)
+        return [] if found is None else self._at[self.words[found].stem]
+
+    def _abbreviated(self, phrase: Sequence[Word]) -> tuple[int, int] | None:
+        initials = "".join(w.text[:1].lower() for w in phrase)
+        if not _SHORTEST_ACRONYM <= len(initials) <= _LONGEST_ACRONYM:
+            return None
+        for form in (initials, initials + "s"):
+            if form in self._acronyms:
+                return self._acronyms[form], self._acronyms[form]
+        return None
+
+    def _spelt_out(self, acronym: str) -> tuple[int, int] | None:
+        letters = acronym.removesuffix("s") if len(acronym) > _SHORTEST_ACRONYM else acronym
+        at = self._initials.find(letters)
+        return None if at < 0 else (at, at + len(letters) - 1)
+
+    def _written_together(self, phrase: Sequence[Word]) -> tuple[int, int] | None:
+        found = self.find(stem("".join(w.text for w in phrase)))
+        return None if found is None else (found, found)
+
+    def _written_apart(self, wanted: str) -> tuple[int, int] | None:
+        for at in range(len(self.words) - 1):
+            if stem(self.words[at].text + self.words[at + 1].text) == wanted:
+                return at, at + 1
+        return None
+
+
+def slips_allowed(word: str) -> int:
+    """Return how many letters of a word may be wrong: 0 below five letters or with a digit in it, 1 to eight, then 2."""
+    if len(word) < _ONE_SLIP_FROM or any(c.isdigit() for c in word):
+        return 0
+    return 1 if len(word) < _TWO_SLIPS_FROM else 2
+
+
+def coverage(wanted: Iterable[str], index: WordIndex) -> float:
+    """Return the share of the distinct wanted stems that the text holds, in [0, 1]; 0.0 if none is wanted."""
+    distinct = set(wanted)
+    if not distinct:
+        return 0.0
+    return sum(index.find(w) is not None for w in distinct) / len(distinct)
+
+
+def _may_be_acronym(text: str) -> bool:
+    """Tell whether a word looks like an abbreviation: short and, if long enough to be a word, without lower-case letters."""
+    core = text.removesuffix("s")
+    return (
+        _SHORTEST_ACRONYM <= len(core) <= _LONGEST_ACRONYM
+        and core.isalpha()
+        and (core.isupper() or not set(core.lower()) & set("aeiouy"))
+    )

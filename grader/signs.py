@@ -1,0 +1,184 @@
+"""Signs that a mark cannot be taken at its face: gaming, contradiction, an answer about something else.
+
+Each sign sets a flag, a ceiling or factor on the score, and where a person should look, a reason for review.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from grader.evidence import Evidence, function_share
+from grader.matching import Matching
+from grader.profiles import MAX_CLAUSES, ItemProfile, TextProfile
+from grader.results import Flag
+from grader.text import clauses, words
+
+# Repeating the question: hardly a word of the reference that the question does not hold, in words close to the question's. An
+# author's keywords make sure of it, so items that have them need less proof; all figures from the dev split, see docs/adr/0006.
+_NO_NEWS = 0.10
+_SAME_WORDS = 0.80
+_ECHO_SIMILARITY = 0.95
+_ECHO_SIMILARITY_WITH_WORDS = 0.75
+_ECHO_SIMILARITY_AUTHORED = 0.65
+_ECHO_SHARE_AUTHORED = 0.20
+_ECHO_KEYWORD_COVERAGE = 0.35
+_ECHO_CEILING = 0.10
+
+# A heap: terms in a row that form no sentence. Telegraphic answers have some function words or longer runs between commas.
+_HEAP_WORDS = 8
+_HEAP_FUNCTION_SHARE = 0.20
+_HEAP_RUN_WORDS = 2.3
+_HEAP_RUNS = 4
+_JUMBLE_FUNCTION_SHARE = 0.08
+_JUMBLE_RUN_WORDS = 8
+_PROSE_FUNCTION_SHARE = 0.20
+# Sums and lists of addresses or versions have no function words either, and are no heaps of terms.
+_HEAP_NUMBER_SHARE = 0.2
+_HEAP_CEILING = 0.15
+_RUN_BREAK = re.compile(r"[,;:.\n|•]|\s[-–—]\s")
+
+# Off topic: closeness to reference and question, and new words shared. A short text has little to be close with, so less is
+# asked of it: the line rises by this much a word up to the ceiling. Chosen from seven settings as the strictest that costs
+# Beetle, SAF and SPRAG nothing; answers from another set then score under .15 in 90 to 99 % of cases (docs/adr/0006).
+_TOPIC_LINE = 0.10
+_TOPIC_LINE_PER_WORD = 0.015
+_TOPIC_LINE_MOST = 0.45
+_TOPIC_RAMP = 0.20
+_OFF_TOPIC_BELOW = 0.5
+_OFF_TOPIC_AUTHORED = 0.55
+_OFF_TOPIC_SAID = 0.35
+_OFF_TOPIC_KEYWORDS = 0.35
+_OFF_TOPIC_CEILING = 0.15
+
+# What a contradiction costs: its share of the answer and a third more, since what surrounds it leans on it. A little is always
+# left because a rule can be wrong, and a person is asked to look.
+_CONTRADICTION_COST = 1.35
+_CONTRADICTION_FLOOR = 0.1
+_CONTRADICTED_SHARE = 0.25
+# What each misconception costs that an answer states as its own; what it says besides may still be right.
+_MISCONCEPTION_COST = 0.4
+_MISCONCEPTION_FLOOR = 0.2
+_TOO_SHORT_WORDS = 4
+_LONG_REFERENCE_WORDS = 12
+_SIGNALS_DISAGREE = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """What was noticed: flags in the order of their definition, and the factor and ceiling they put on the score."""
+
+    flags: tuple[Flag, ...]
+    factor: float
+    ceiling: float
+    review_reasons: tuple[str, ...]
+
+
+def notice(
+    item: ItemProfile, answer: TextProfile, evidence: Evidence, matching: Matching, *, authored: bool, too_long: bool
+) -> Signs:
+    """Return the signs in an answer that holds at least one clause.
+
+    Args:
+        item: The item's profile.
+        answer: The answer's profile.
+        evidence: The answer's evidence.
+        matching: What the answer does with the key points.
+        authored: Whether the key points and their keywords are an author's and not derived.
+        too_long: Whether the encoder read only the beginning of the answer.
+    """
+    flags: list[Flag] = []
+    reasons: list[str] = []
+    factor, ceiling = 1.0, 1.0
+    if _is_off_topic(answer, evidence, matching, authored=authored):
+        flags.append(Flag.OFF_TOPIC)
+        ceiling = _OFF_TOPIC_CEILING
+    elif not authored:
+        factor *= _topic_factor(answer, evidence)
+    if item.question is not None and _repeats_question(evidence, matching, authored=authored):
+        flags.append(Flag.REPEATS_QUESTION)
+        ceiling = min(ceiling, _ECHO_CEILING)
+    if _is_heap(answer) and any(function_share(reference) >= _PROSE_FUNCTION_SHARE for reference in item.references):
+        flags.append(Flag.KEYWORD_LIST)
+        ceiling = min(ceiling, _HEAP_CEILING)
+        reasons.append("The answer looks like a list of terms without sentences.")
+    factor *= max(_CONTRADICTION_FLOOR, 1 - _CONTRADICTION_COST * matching.contradicted_share)
+    factor *= max(_MISCONCEPTION_FLOOR, 1 - _MISCONCEPTION_COST * len(matching.misconceptions))
+    if matching.contradicted_share >= _CONTRADICTED_SHARE:
+        flags.append(Flag.CONTRADICTS_REFERENCE)
+        reasons.append("A part of the answer seems to say the opposite of a reference answer.")
+    if _is_too_short(item, answer):
+        flags.append(Flag.TOO_SHORT)
+    if too_long or len(clauses(answer.text)) > MAX_CLAUSES:
+        flags.append(Flag.TRUNCATED)
+        reasons.append("The answer is longer than what is compared as a whole; its end counted less.")
+    if _is_in_another_script(item, answer):
+        reasons.append("The answer is written in another script than the reference answers.")
+    if authored and abs(matching.said - matching.keyword_coverage) >= _SIGNALS_DISAGREE:
+        reasons.append("Meaning and keywords disagree about this answer.")
+    return Signs(flags=tuple(flags), factor=factor, ceiling=ceiling, review_reasons=tuple(reasons))
+
+
+def _topic(evidence: Evidence) -> float:
+    """Return how near an answer is to the subject: closeness to reference or question, and words shared beyond the question's."""
+    return max(evidence.similarity, evidence.question_similarity) + evidence.new_coverage
+
+
+def _topic_factor(answer: TextProfile, evidence: Evidence) -> float:
+    """Return 1.0 for an answer on the subject, falling to 0.0 over a ramp below the line for its length."""
+    line = min(_TOPIC_LINE_MOST, _TOPIC_LINE + _TOPIC_LINE_PER_WORD * len(answer.index.words))
+    return min(1.0, max(0.0, 1 - (line - _topic(evidence)) / _TOPIC_RAMP))
+
+
+def _is_off_topic(answer: TextProfile, evidence: Evidence, matching: Matching, *, authored: bool) -> bool:
+    """Tell whether an answer is about something else, by an author's key points if there are any."""
+    if authored:
+        return (
+            evidence.similarity + evidence.new_coverage < _OFF_TOPIC_AUTHORED
+            and matching.said < _OFF_TOPIC_SAID
+            and matching.keyword_coverage < _OFF_TOPIC_KEYWORDS
+        )
+    return _topic_factor(answer, evidence) < _OFF_TOPIC_BELOW
+
+
+def _repeats_question(evidence: Evidence, matching: Matching, *, authored: bool) -> bool:
+    """Tell whether an answer says no more than the question."""
+    if evidence.new_coverage >= _NO_NEWS:
+        return False
+    close = evidence.question_similarity
+    if authored and close >= _ECHO_SIMILARITY_AUTHORED and evidence.question_share >= _ECHO_SHARE_AUTHORED:
+        return matching.keyword_coverage < _ECHO_KEYWORD_COVERAGE
+    if close >= _ECHO_SIMILARITY:
+        return True
+    return close >= _ECHO_SIMILARITY_WITH_WORDS and evidence.question_share >= _SAME_WORDS
+
+
+def _is_heap(answer: TextProfile) -> bool:
+    """Tell whether an answer is terms in a row: a list of bare terms, or one long run without any grammar."""
+    count = len(answer.index.words)
+    numbers = sum(any(c.isdigit() for c in word.text) for word in answer.index.words)
+    if count < _HEAP_WORDS or numbers > _HEAP_NUMBER_SHARE * count:
+        return False
+    runs = [run for run in _RUN_BREAK.split(answer.text) if words(run)]
+    per_run, share = count / max(1, len(runs)), function_share(answer)
+    is_list = share <= _HEAP_FUNCTION_SHARE and per_run <= _HEAP_RUN_WORDS and len(runs) >= _HEAP_RUNS
+    return is_list or (share <= _JUMBLE_FUNCTION_SHARE and per_run >= _JUMBLE_RUN_WORDS)
+
+
+def _is_too_short(item: ItemProfile, answer: TextProfile) -> bool:
+    """Tell whether an answer is a word or two where every reference takes a sentence."""
+    shortest = min(len(reference.index.words) for reference in item.references)
+    return len(answer.index.words) < _TOO_SHORT_WORDS and shortest >= _LONG_REFERENCE_WORDS
+
+
+def _is_in_another_script(item: ItemProfile, answer: TextProfile) -> bool:
+    """Tell whether most letters of the answer belong to a script that no reference answer uses."""
+    known = {_script(c) for reference in item.references for c in reference.text if c.isalpha()}
+    letters = [c for c in answer.text if c.isalpha()]
+    return bool(letters) and sum(_script(c) not in known for c in letters) > len(letters) / 2
+
+
+def _script(letter: str) -> str:
+    """Return the first word of a letter's Unicode name: LATIN, CYRILLIC, CJK."""
+    return unicodedata.name(letter, "UNKNOWN").split(" ", 1)[0]

@@ -1,0 +1,155 @@
+"""Vectors on disk: made once for a text and an encoder, read ever after.
+
+One SQLite file for each encoder signature. A row is keyed by the text's hash and carries a checksum of its vector, so a changed
+reference embeds only itself, a damaged row is made again, and a damaged or foreign file is moved aside and rebuilt. SQLite's
+locking lets any number of processes start together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from grader.encoders import FloatArray
+from grader.text import normalise
+
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS vectors (text_hash BLOB PRIMARY KEY, vector BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
+"""
+# Seconds to wait for another process that writes; embedding happens outside the lock, so writes are short.
+_BUSY_TIMEOUT_S = 30.0
+# SQLite's oldest limit on parameters in one statement is 999.
+_KEYS_PER_QUERY = 500
+
+
+class EmbeddingStore:
+    """A persistent map from text to vector for one encoder. Use it as a context manager or call `close`."""
+
+    def __init__(self, path: Path, *, signature: str, dimension: int) -> None:
+        """Open or create the store.
+
+        Args:
+            path: The file; its folder is created.
+            signature: The encoder's signature; a file made with another one is foreign and replaced.
+            dimension: Length of a vector.
+        """
+        self._path = path
+        self._signature = signature
+        self._dimension = dimension
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._connection = self._open()
+        except sqlite3.OperationalError:
+            # Locked, read-only or no space: nothing is wrong with the file, so it is not thrown away.
+            raise
+        except sqlite3.DatabaseError:
+            self._connection = self._rebuild()
+
+    def __enter__(self) -> Self:
+        """Return the store itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def __len__(self) -> int:
+        """Return the number of vectors in the file."""
+        return int(self._connection.execute("SELECT count(*) FROM vectors").fetchone()[0])
+
+    def get_or_make(self, texts: Sequence[str], make: Callable[[Sequence[str]], FloatArray]) -> tuple[FloatArray, int]:
+        """Return the vectors of texts, making and keeping those that are not there yet.
+
+        Args:
+            texts: Any texts; repeats are made once.
+            make: Called at most once, with the distinct texts that are missing; returns shape `(n, dimension)`.
+
+        Returns:
+            The vectors, shape `(len(texts), dimension)`, and how many had to be made.
+        """
+        keys = [_key(text) for text in texts]
+        try:
+            found = self._read(keys)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:
+            self._connection.close()
+            self._connection = self._rebuild()
+            found = {}
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        if missing:
+            made = make(list(missing.values()))
+            self._write(dict(zip(missing, made, strict=True)))
+            found.update(zip(missing, made, strict=True))
+        vectors = np.zeros((len(texts), self._dimension), dtype=np.float32)
+        for row, key in enumerate(keys):
+            vectors[row] = found[key]
+        return vectors, len(missing)
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.executescript(_SCHEMA)
+            # The first process of several to start writes the identity; the others read what it wrote.
+            identity = {"signature": self._signature, "dimension": str(self._dimension)}
+            connection.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", identity.items())
+            if dict(connection.execute("SELECT key, value FROM meta")) != identity:
+                raise sqlite3.DatabaseError("made by another encoder")
+            if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                raise sqlite3.DatabaseError("damaged")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _rebuild(self) -> sqlite3.Connection:
+        """Move the unusable file aside, one copy only, and start an empty one."""
+        with contextlib.suppress(FileNotFoundError):  # another process may have moved it already
+            os.replace(self._path, self._path.with_name(self._path.name + ".damaged"))
+        for suffix in ("-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        return self._open()
+
+    def _read(self, keys: Sequence[bytes]) -> dict[bytes, FloatArray]:
+        found: dict[bytes, FloatArray] = {}
+        distinct = list(dict.fromkeys(keys))
+        for at in range(0, len(distinct), _KEYS_PER_QUERY):
+            chunk = distinct[at : at + _KEYS_PER_QUERY]
+            marks = ",".join("?" * len(chunk))
+            query = f"SELECT text_hash, vector, crc FROM vectors WHERE text_hash IN ({marks})"  # noqa: S608 only question marks
+            for key, blob, crc in self._connection.execute(query, chunk):
+                if len(blob) == 4 * self._dimension and zlib.crc32(blob) == crc:
+                    found[key] = np.frombuffer(blob, dtype="<f4")
+        return found
+
+    def _write(self, vectors: dict[bytes, FloatArray]) -> None:
+        blobs = [(key, vector.astype("<f4").tobytes()) for key, vector in vectors.items()]
+        rows = [(key, blob, zlib.crc32(blob)) for key, blob in blobs]
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+        except sqlite3.Error:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+
+def _key(text: str) -> bytes:
+    """Return the hash of the text as it is encoded."""
+    return hashlib.sha256(normalise(text).encode("utf-8", errors="replace")).digest()

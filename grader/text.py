@@ -1,0 +1,198 @@
+"""Text to pieces: normalised text, sentences and words, each with its place in the text as the candidate wrote it.
+
+Pure functions of strings. Every piece carries `start` and `end`, character offsets into the text that was given, so that
+whatever is found later can be shown as proof in the candidate's own words.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
+
+import snowballstemmer
+
+_STEMMER = snowballstemmer.stemmer("english")
+
+
+_WORD = re.compile(r"(?:[^\W\d_]+\d+[^\W_]*)|\d+(?:[.,]\d+)*%?|[^\W\d_]+(?:['’][^\W\d_]+)*", re.UNICODE)
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|fig|eq|no|dr|mr|mrs|ms|prof|al|resp)|\b[A-Za-z])\.$", re.IGNORECASE
+)
+_BREAK = re.compile(r"(?<=[.!?。！？])[\"'”’)\]]*\s+|(?<=;)\s+|\s*\n+\s*|[。！？]")
+_BULLET = re.compile(r"^(?:[-*•·–—]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+")
+_CLAUSE_BREAK = re.compile(r"(?:,|:|\s[-–—])\s+|\s+(?=(?:and|but|so|because|which|while|whereas|where|however|since)\s)")
+_INVISIBLE = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF, 0x00AD])
+
+# A clause is split off a sentence longer than this; shorter sentences say one thing.
+LONG_SENTENCE_WORDS = 18
+SHORTEST_CLAUSE_WORDS = 4
+# Letters before -ise: a shorter base is another word altogether, such as "wise".
+_SHORTEST_BASE = 3
+
+
+@cache
+def word_list(name: str) -> tuple[str, ...]:
+    """Return the entries of a word list that ships as data, in the order of its file."""
+    return tuple((files("grader") / "data" / f"{name}.txt").read_text(encoding="utf-8").split())
+
+
+@cache
+def function_words() -> frozenset[str]:
+    """Return the words that carry grammar and not subject matter, "not" and "no" among them: they are `polarity`'s."""
+    return frozenset(word_list("function_words"))
+
+
+@cache
+def _irregular_forms() -> dict[str, str]:
+    """Return the forms that a stemmer cannot join, with their base; the regular ones are its business."""
+    return dict(pair.split(":") for pair in word_list("irregular_forms"))
+
+
+@cache
+def _true_ise() -> frozenset[str]:
+    """Return the words that end in -ise and are not the British spelling of -ize."""
+    return frozenset(word_list("true_ise"))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a text: `text[start:end]` of the text it was cut from."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word as written, with its place, and the stem under which it is compared."""
+
+    start: int
+    end: int
+    text: str
+    stem: str
+
+    @property
+    def is_content(self) -> bool:
+        """Whether the word carries subject matter, unlike "the" or "is"."""
+        return self.text.lower().replace("’", "'") not in function_words()
+
+
+def normalise(text: str) -> str:
+    r"""Return the text in the form in which it is encoded and compared.
+
+    Compatibility characters are folded (NFKC), invisible and directional marks dropped, white space runs become one space.
+    The result has no offsets in common with the input: cut sentences and words from the original text first.
+
+    >>> normalise("ﬁne  tuning\u200b ")
+    'fine tuning'
+    """
+    folded = unicodedata.normalize("NFKC", text).translate(_INVISIBLE)
+    return " ".join(folded.replace("’", "'").split())
+
+
+def sentences(text: str) -> list[Span]:
+    """Return the sentences of a text in order; bullets and lines count as sentences. Empty text gives none.
+
+    >>> [s.text for s in sentences("It regularises, e.g. by dropout. It helps!")]
+    ['It regularises, e.g. by dropout.', 'It helps!']
+    """
+    spans: list[Span] = []
+    start = 0
+    for found in _BREAK.finditer(text):
+        if _ABBREVIATION.search(text, max(start, found.start() - 8), found.start()) and "\n" not in found.group():
+            continue
+        _append_piece(spans, text, start, found.start())
+        start = found.end()
+    _append_piece(spans, text, start, len(text))
+    return spans
+
+
+def clauses(text: str) -> list[Span]:
+    """Return the clauses of a text: its sentences, the long ones cut further at commas and conjunctions.
+
+    A piece too short to say anything by itself stays with its neighbour, so that "and fast" is never judged alone.
+    """
+    spans: list[Span] = []
+    for sentence in sentences(text):
+        if len(words(sentence.text)) <= LONG_SENTENCE_WORDS:
+            spans.append(sentence)
+            continue
+        start = sentence.start
+        for found in _CLAUSE_BREAK.finditer(text, sentence.start, sentence.end):
+            ahead = len(words(text[found.end() : sentence.end]))
+            if len(words(text[start : found.start()])) >= SHORTEST_CLAUSE_WORDS and ahead >= SHORTEST_CLAUSE_WORDS:
+                _append_piece(spans, text, start, found.start())
+                start = found.end()
+        _append_piece(spans, text, start, sentence.end)
+    return spans
+
+
+def words(text: str) -> list[Word]:
+    """Return the words and numbers of a text in order; "snake_case" and "x-y" count as two words."""
+    return [Word(m.start(), m.end(), m.group(), stem(m.group())) for m in _WORD.finditer(text)]
+
+
+def content_stems(text: str) -> list[str]:
+    """Return the stems of a text's content words in order, repeats kept."""
+    return [word.stem for word in words(text) if word.is_content]
+
+
+@lru_cache(maxsize=100_000)
+def stem(word: str) -> str:
+    """Return the form under which a word is compared: lower case, British and irregular forms joined, Snowball's stem.
+
+    A number stands for itself, without thousands separators.
+
+    >>> stem("regularisation") == stem("regularizing")
+    True
+    >>> stem("1,000")
+    '1000'
+    """
+    lowered = unicodedata.normalize("NFKC", word).lower().replace("’", "'")
+    if lowered[:1].isdigit():
+        return lowered.replace(",", "")
+    lowered = lowered.removesuffix("'s")
+    lowered = _irregular_forms().get(lowered, lowered)
+    return str(_STEMMER.stemWord(_american(lowered)))
+
+
+def _american(word: str) -> str:
+    """Return the American spelling of the endings that keep British forms apart from them under the stemmer."""
+    for british, american in (
+        ("isation", "ization"),
+        ("ising", "izing"),
+        ("iser", "izer"),
+        ("ised", "ized"),
+        ("ises", "izes"),
+        ("ise", "ize"),
+    ):
+        if word.endswith(british):
+            base = word.removesuffix(british)
+            return word if base + "ise" in _true_ise() or len(base) < _SHORTEST_BASE else base + american
+    for british, american in (
+        ("ysing", "yzing"),
+        ("ysed", "yzed"),
+        ("yse", "yze"),
+        ("lling", "ling"),
+        ("lled", "led"),
+        ("lour", "lor"),
+        ("viour", "vior"),
+        ("centre", "center"),
+    ):
+        if word.endswith(british) and len(word) > len(british) + 2:
+            return word.removesuffix(british) + american
+    return word
+
+
+def _append_piece(spans: list[Span], text: str, start: int, end: int) -> None:
+    """Add `text[start:end]` without its bullet and outer white space, unless nothing with a letter or digit is left."""
+    piece = text[start:end]
+    bullet = _BULLET.match(piece.lstrip())
+    start += len(piece) - len(piece.lstrip()) + (bullet.end() if bullet else 0)
+    end -= len(piece) - len(piece.rstrip())
+    if start < end and any(c.isalnum() for c in text[start:end]):
+        spans.append(Span(start, end, text[start:end]))
