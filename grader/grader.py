@@ -16,7 +16,7 @@ from grader.encoders import Encoder, FloatArray, OnnxEncoder
 from grader.errors import InvalidAnswerError
 from grader.evidence import NAMES, Evidence, measure
 from grader.feedback import compose
-from grader.items import MAX_ANSWER_CHARS, Gradable
+from grader.items import MAX_ANSWER_CHARS, Gradable, Item
 from grader.matching import Matching, blank_matching, match_key_points
 from grader.profiles import ItemProfile, TextProfile, clause_texts, item_texts, profile_item, profile_text
 from grader.results import Flag, GradingResult, Interval
@@ -204,7 +204,12 @@ class Grader:
             if profile is not None:
                 self._profiles.move_to_end(key)
                 return profile
-        table, _ = self._item_vectors(item_texts(item))
+        texts = item_texts(item)
+        if isinstance(item, Item):
+            table, _ = self._item_vectors(texts)
+        else:
+            # A caller's own item is not kept on disk: it is theirs, and there is no end of them.
+            table = dict(zip(texts, self.encoder.encode(texts), strict=True))
         return self._keep(key, profile_item(item, table.__getitem__))
 
     def _keep(self, key: str, profile: ItemProfile) -> ItemProfile:
@@ -219,8 +224,7 @@ class Grader:
         """Return the vectors of an item's texts from the store, or straight from the encoder, and how many were made."""
         if self._store is None:
             return dict(zip(texts, self.encoder.encode(texts), strict=True)), len(texts)
-        with self._lock:
-            vectors, made = self._store.get_or_make(texts, self.encoder.encode)
+        vectors, made = self._store.get_or_make(texts, self.encoder.encode)
         return dict(zip(texts, vectors, strict=True)), made
 
 

@@ -14,6 +14,7 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import RLock
 from types import TracebackType
 from typing import Self
 
@@ -33,7 +34,7 @@ _KEYS_PER_QUERY = 500
 
 
 class EmbeddingStore:
-    """A persistent map from text to vector for one encoder. Use it as a context manager or call `close`."""
+    """A persistent map from text to vector for one encoder. Use it as a context manager or call `close`; threads may share it."""
 
     def __init__(self, path: Path, *, signature: str, dimension: int) -> None:
         """Open or create the store.
@@ -46,6 +47,7 @@ class EmbeddingStore:
         self._path = path
         self._signature = signature
         self._dimension = dimension
+        self._lock = RLock()
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._connection = self._open()
@@ -82,23 +84,29 @@ class EmbeddingStore:
             The vectors, shape `(len(texts), dimension)`, and how many had to be made.
         """
         keys = [_key(text) for text in texts]
-        try:
-            found = self._read(keys)
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError:
-            self._connection.close()
-            self._connection = self._rebuild()
-            found = {}
+        found = self._read_or_rebuild(keys)
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
         if missing:
             made = make(list(missing.values()))
-            self._write(dict(zip(missing, made, strict=True)))
+            with self._lock:
+                self._write(dict(zip(missing, made, strict=True)))
             found.update(zip(missing, made, strict=True))
         vectors = np.zeros((len(texts), self._dimension), dtype=np.float32)
         for row, key in enumerate(keys):
             vectors[row] = found[key]
         return vectors, len(missing)
+
+    def _read_or_rebuild(self, keys: Sequence[bytes]) -> dict[bytes, FloatArray]:
+        """Return the vectors that are there; none from a file that turns out to be damaged, which is replaced."""
+        with self._lock:
+            try:
+                return self._read(keys)
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError:
+                self._connection.close()
+                self._connection = self._rebuild()
+                return {}
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)

@@ -1,0 +1,80 @@
+"""The service put together. Run it with `uvicorn --factory api.app:create_app`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi_offline import FastAPIOffline
+
+from api import problems
+from api.dependencies import Slots, State
+from api.middleware import MAX_BODY_BYTES, BodyLimit, SecurityHeaders
+from api.routers import grades, health, items
+from api.settings import Settings
+from grader import Grader, ItemBank
+
+logger = logging.getLogger(__name__)
+
+_DESCRIPTION = """
+Grades free-text answers by meaning and by keyword coverage, with evidence for every mark.
+
+Every error is a problem after [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) with a `type` that stays the same.
+A blank or off-topic answer is no error but a result with a low mark.
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the service; without settings they are read from the environment."""
+    settings = settings or Settings()
+    logging.basicConfig(format="%(levelname)s: %(name)s: %(message)s")
+    logging.getLogger("api").setLevel(settings.log_level.upper())
+    # FastAPI's own page of docs loads its scripts from a CDN and stays blank without a network.
+    app = FastAPIOffline(
+        redoc_url=None,
+        title="Answer grader",
+        version=version("answer-grader"),
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.settings = settings
+    problems.install(app)
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
+    app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["GET", "POST"], allow_headers=["*"])
+    app.add_middleware(SecurityHeaders)
+    for router in (grades.router, items.router, health.router):
+        app.include_router(router)
+    return app
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[State]:
+    """Read the bank, which takes a third of a second and stops the server if it fails; load the grader in the background."""
+    settings: Settings = app.state.settings
+    bank = ItemBank.from_directory(settings.bank_dir)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="loading") as executor:
+        loading = executor.submit(_load_grader, settings, bank)
+        yield State(settings=settings, bank=bank, grader=loading, slots=Slots(settings.max_in_flight))
+    if loading.exception() is None:
+        loading.result().close()
+
+
+def _load_grader(settings: Settings, bank: ItemBank) -> Grader:
+    """Return a grader that has embedded the bank and graded once."""
+    began = time.monotonic()
+    try:
+        grader = Grader.from_directory(settings.home, threads=settings.threads)
+        made = grader.embed(bank)
+        grader.grade(bank.items[0], bank.items[0].reference_answers[0].text)
+    except Exception:
+        logger.exception("The grader could not be loaded.")
+        raise
+    logger.info("Ready after %.1f s: bank %s, %d texts newly embedded.", time.monotonic() - began, bank.version, made)
+    return grader

@@ -1,0 +1,111 @@
+"""What handlers ask for: the only reader of the state that the app's lifespan makes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Annotated, TypedDict, cast
+
+from fastapi import Depends, Path, Request
+
+from api.problems import BusyError, NotReadyError, UnsupportedMediaTypeError
+from api.schemas import ItemId
+from api.settings import Settings
+from grader import Grader, Item, ItemBank
+
+
+@dataclass(slots=True)
+class Slots:
+    """How many grading requests are in progress. Counted on the event loop only, so it needs no lock."""
+
+    limit: int
+    taken: int = 0
+
+
+class State(TypedDict):
+    """What the lifespan makes once for all requests; `grader` is done when it has been loaded and warmed up."""
+
+    settings: Settings
+    bank: ItemBank
+    grader: Future[Grader]
+    slots: Slots
+
+
+def _state(request: Request) -> State:
+    return cast("State", request.state)
+
+
+def get_settings(request: Request) -> Settings:
+    """Return the settings of this server."""
+    return _state(request)["settings"]
+
+
+def get_bank(request: Request) -> ItemBank:
+    """Return the bank."""
+    return _state(request)["bank"]
+
+
+def get_grader(request: Request) -> Grader:
+    """Return the grader.
+
+    Raises:
+        NotReadyError: While it is being loaded, and for good if that failed.
+    """
+    loading = _state(request)["grader"]
+    if not loading.done() or loading.exception() is not None:
+        raise NotReadyError(failed=loading.done())
+    return loading.result()
+
+
+def check_alive(request: Request) -> None:
+    """Refuse only where a restart would help.
+
+    Raises:
+        NotReadyError: If the grader could not be loaded.
+    """
+    loading = _state(request)["grader"]
+    if loading.done() and loading.exception() is not None:
+        raise NotReadyError(failed=True)
+
+
+def get_item(bank: Annotated[ItemBank, Depends(get_bank)], item_id: Annotated[ItemId, Path()]) -> Item:
+    """Return the item that the address names.
+
+    Raises:
+        ItemNotFoundError: If the bank has none.
+    """
+    return bank.get(item_id)
+
+
+def require_json(request: Request) -> None:
+    """Refuse a body that is not declared as JSON.
+
+    Raises:
+        UnsupportedMediaTypeError: If the header is missing or names another type.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise UnsupportedMediaTypeError
+
+
+async def take_slot(request: Request) -> AsyncIterator[None]:
+    """Hold one of the places for grading requests; a coroutine, because saying no must not wait for a thread.
+
+    Raises:
+        BusyError: If all of them are taken.
+    """
+    slots = _state(request)["slots"]
+    if slots.taken >= slots.limit:
+        raise BusyError(slots.limit)
+    slots.taken += 1
+    try:
+        yield
+    finally:
+        slots.taken -= 1
+
+
+SettingsDep = Annotated[Settings, Depends(get_settings)]
+BankDep = Annotated[ItemBank, Depends(get_bank)]
+GraderDep = Annotated[Grader, Depends(get_grader)]
+ItemDep = Annotated[Item, Depends(get_item)]

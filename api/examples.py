@@ -1,0 +1,122 @@
+"""Examples of the page of API docs; each can be sent as it stands while the shipped bank is served."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi.openapi.models import Example
+
+_ANSWER = "Dropout switches off random neurons during training to prevent overfitting."
+_ROW: dict[str, Any] = {"item_id": "dropout", "candidate_answer": _ANSWER, "attempt_id": "attempt-17"}
+_OWN_ITEM: dict[str, Any] = {
+    "question": "Why does the sky look blue?",
+    "reference_answers": [
+        {"text": "Air scatters short blue waves of sunlight much more than long red ones, so the sky looks blue."}
+    ],
+    "max_mark": 5,
+}
+_OWN_ROW: dict[str, Any] = {
+    "item": _OWN_ITEM,
+    "candidate_answer": "Blue light is scattered by the air more strongly than red light.",
+}
+
+GRADE_REQUESTS: dict[str, Example] = {
+    "bank": {"summary": "An item of the bank", "value": _ROW},
+    "own": {"summary": "An item of your own", "value": _OWN_ROW},
+}
+GRADE_BATCHES: dict[str, Example] = {
+    "rows": {"summary": "Two rows", "value": {"rows": [_ROW, _OWN_ROW]}},
+    "list": {"summary": "A bare list", "value": [_ROW]},
+    "partly": {
+        "summary": "A bad row among good ones",
+        "value": {"rows": [_ROW, {"item_id": "no-such-item", "candidate_answer": _ANSWER}]},
+    },
+}
+ITEM_PUBLIC: dict[str, Any] = {
+    "id": "dropout",
+    "question": "What is dropout, and why is it used?",
+    "topic": "Basics",
+    "section": "Techniques",
+    "difficulty": "easy",
+    "max_mark": 10,
+}
+GRADED_ANSWER: dict[str, Any] = {
+    "score": 0.7313,
+    "mark": 7.5,
+    "max_mark": 10,
+    "grade": "good",
+    "interval": {"low": 0.3433, "high": 1.0},
+    "semantic_similarity": 0.8563,
+    "keyword_coverage": 0.55,
+    "keywords": {
+        "matched": ["overfitting", "random", "switch off", "neuron", "training"],
+        "missing": ["regularisation", "robust", "feature"],
+    },
+    "key_points": [
+        {
+            "id": "regularisation",
+            "verdict": "covered",
+            "weight": 3,
+            "similarity": 0.6935,
+            "evidence": [{"start": 0, "end": 75, "text": _ANSWER}],
+        },
+        {
+            "id": "random-switch-off",
+            "verdict": "covered",
+            "weight": 4,
+            "similarity": 0.94,
+            "evidence": [{"start": 0, "end": 75, "text": _ANSWER}],
+        },
+        {
+            "id": "robust-features",
+            "verdict": "partial",
+            "weight": 3,
+            "similarity": 0.646,
+            "evidence": [{"start": 0, "end": 75, "text": _ANSWER}],
+        },
+    ],
+    "flags": [],
+    "needs_review": False,
+    "review_reasons": [],
+    "feedback": ["This is a good answer.", "It covers 2 of 3 key points.", "Say more about “robust”."],
+    "signature": "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-fp32|scoring-f12e55a21b46|item-0b3d194bd67e",
+    "item_id": "dropout",
+    "attempt_id": "attempt-17",
+}
+ITEM_PAGE: dict[str, Any] = {"items": [ITEM_PUBLIC], "total": 1, "limit": 50, "offset": 0}
+BATCH_RESULT: dict[str, Any] = {
+    "graded": 1,
+    "failed": 1,
+    "rows": [
+        {"index": 0, "result": GRADED_ANSWER},
+        {
+            "index": 1,
+            "problem": {
+                "type": "/problems/item-not-found",
+                "title": "Item not found",
+                "status": 404,
+                "detail": "No item 'no-such-item' in the bank.",
+                "errors": [
+                    {
+                        "loc": ["body", "rows", 1, "item_id"],
+                        "msg": "No item with this id is in the bank",
+                        "type": "item_not_found",
+                    }
+                ],
+            },
+        },
+    ],
+}
+INFO: dict[str, Any] = {
+    "version": "0.1.0",
+    "signature": "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-fp32|scoring-f12e55a21b46",
+    "encoder": "all-MiniLM-L6-v2@53aa51172d14/onnx-fp32",
+    "bank": {"version": "2026.1", "items": 30},
+    "limits": {
+        "max_answer_chars": 20_000,
+        "max_batch_rows": 1_000,
+        "max_body_bytes": 8_000_000,
+        "max_page_items": 100,
+        "max_in_flight": 16,
+    },
+}

@@ -1,0 +1,52 @@
+"""Whether the service is up, and what it runs."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse
+
+from api.dependencies import BankDep, GraderDep, SettingsDep, check_alive
+from api.middleware import MAX_BODY_BYTES
+from api.problems import NotReadyError, responses
+from api.schemas import MAX_BATCH_ROWS, MAX_PAGE_ITEMS, BankInfo, Info, Limits, Status
+from grader import MAX_ANSWER_CHARS
+
+router = APIRouter(tags=["service"], responses=responses(NotReadyError, Exception))
+
+
+@router.get("/livez", dependencies=[Depends(check_alive)])
+def read_liveness() -> Status:
+    """Tell that the server runs; 503 where only a restart can help."""
+    return Status(status="ok")
+
+
+@router.get("/readyz")
+def read_readiness(_: GraderDep) -> Status:
+    """Tell that the server can grade; 503 until the grader is loaded and warmed up."""
+    return Status(status="ok")
+
+
+@router.get("/v1/info")
+def read_info(settings: SettingsDep, bank: BankDep, grader: GraderDep) -> Info:
+    """Tell what is running."""
+    return Info(
+        version=version("answer-grader"),
+        signature=grader.signature,
+        encoder=grader.encoder.signature,
+        bank=BankInfo(version=bank.version, items=len(bank)),
+        limits=Limits(
+            max_answer_chars=MAX_ANSWER_CHARS,
+            max_batch_rows=MAX_BATCH_ROWS,
+            max_body_bytes=MAX_BODY_BYTES,
+            max_page_items=MAX_PAGE_ITEMS,
+            max_in_flight=settings.max_in_flight,
+        ),
+    )
+
+
+@router.get("/", include_in_schema=False)
+def redirect_to_docs(request: Request) -> RedirectResponse:
+    """Lead a person who opens the server's address to the page of API docs."""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")

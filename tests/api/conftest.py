@@ -1,0 +1,71 @@
+"""The real service on the real encoder and the shipped bank, and the one way to look at a problem."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from starlette.types import ASGIApp
+
+from api.app import create_app
+from api.settings import Settings
+from grader import Grader, ItemBank
+
+AssertProblem = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def settings(grader_home: Path, real_grader: Grader, shipped_bank: ItemBank) -> Settings:
+    # Made once here, so that no server has to.
+    real_grader.embed(shipped_bank)
+    return Settings(home=grader_home, cors_origins=("https://quiz.example",))
+
+
+@pytest.fixture(scope="session")
+def client(settings: Settings) -> Iterator[TestClient]:
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        wait_until_ready(client)
+        yield client
+
+
+@pytest.fixture(scope="session")
+def open_client() -> Callable[[ASGIApp], TestClient]:
+    """Return a client for another app; entered with `with`."""
+    return lambda app: TestClient(app, raise_server_exceptions=False)
+
+
+@pytest.fixture(scope="session")
+def until_ready() -> Callable[[TestClient], None]:
+    return wait_until_ready
+
+
+@pytest.fixture(scope="session")
+def assert_problem() -> AssertProblem:
+    return check_problem
+
+
+def wait_until_ready(client: TestClient) -> None:
+    deadline = time.monotonic() + 30
+    while client.get("/readyz").status_code != 200:
+        assert time.monotonic() < deadline, "the server did not become ready"
+        time.sleep(0.02)
+
+
+def check_problem(response: Any, status: int, slug: str, loc: list[str | int] | None = None) -> dict[str, Any]:
+    """Check that a response is this problem, about this field if one is given, and return it."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
+    assert list(problem) == ["type", "title", "status", "detail", "errors"]
+    assert problem["type"] == f"/problems/{slug}"
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"].endswith(".")
+    assert not problem["detail"].endswith("..")
+    if loc is not None:
+        assert loc in [error["loc"] for error in problem["errors"]]
+    return problem

@@ -1,0 +1,101 @@
+"""Health checks, what is running, and the start of a server."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from starlette.types import ASGIApp
+
+from api.app import create_app
+from api.settings import Settings
+from grader import Grader, InvalidBankError, ItemBank
+
+OpenClient = Callable[[ASGIApp], TestClient]
+ROW = {"item_id": "dropout", "candidate_answer": "Random neurons are switched off."}
+
+
+def test_ready_server_says_so(client: TestClient) -> None:
+    assert client.get("/livez").json() == {"status": "ok"}
+    assert client.get("/readyz").json() == {"status": "ok"}
+
+
+def test_info_tells_what_is_running(client: TestClient, real_grader: Grader, shipped_bank: ItemBank) -> None:
+    info = client.get("/v1/info").json()
+    assert info["signature"] == real_grader.signature
+    assert info["bank"] == {"version": shipped_bank.version, "items": 30}
+    assert info["limits"] == {
+        "max_answer_chars": 20_000,
+        "max_batch_rows": 1_000,
+        "max_body_bytes": 8_000_000,
+        "max_page_items": 100,
+        "max_in_flight": 16,
+    }
+    assert client.post("/v1/grades", json=ROW).json()["signature"].startswith(info["signature"])
+
+
+def test_server_is_live_and_lists_items_before_it_is_ready(
+    settings: Settings,
+    open_client: OpenClient,
+    until_ready: Callable[[TestClient], None],
+    assert_problem: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    may_load = threading.Event()
+    load = Grader.from_directory
+
+    def load_later(home: Path, *, threads: int) -> Grader:
+        may_load.wait(30)
+        return load(home, threads=threads)
+
+    monkeypatch.setattr(Grader, "from_directory", load_later)
+    with open_client(create_app(settings)) as client:
+        try:
+            assert client.get("/livez").status_code == 200
+            assert client.get("/v1/items").json()["total"] == 30
+            for response in (client.get("/readyz"), client.get("/v1/info"), client.post("/v1/grades", json=ROW)):
+                assert_problem(response, 503, "not-ready")
+                assert int(response.headers["retry-after"]) > 0
+        finally:
+            may_load.set()
+        until_ready(client)
+        assert client.post("/v1/grades", json=ROW).status_code == 200
+
+
+def test_server_whose_grader_cannot_be_loaded_asks_for_a_restart(
+    open_client: OpenClient, assert_problem: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    home = tmp_path / "home"
+    home.write_text("a file where a folder should be")
+    with open_client(create_app(Settings(home=home))) as client:
+        deadline = time.monotonic() + 20
+        while client.get("/livez").status_code == 200 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for address in ("/livez", "/readyz", "/v1/info"):
+            problem = assert_problem(client.get(address), 503, "not-ready")
+            assert str(home) not in problem["detail"]
+    assert "The grader could not be loaded." in caplog.text
+
+
+def test_second_start_embeds_nothing(
+    settings: Settings, open_client: OpenClient, until_ready: Callable[[TestClient], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "api")
+    with open_client(create_app(settings)) as client:
+        until_ready(client)
+    assert "0 texts newly embedded" in caplog.text
+
+
+def test_broken_bank_stops_the_start_and_names_the_file(settings: Settings, open_client: OpenClient, tmp_path: Path) -> None:
+    shutil.copytree(settings.bank_dir, tmp_path / "bank")
+    broken = next((tmp_path / "bank").rglob("dropout.item.yaml"))
+    broken.write_text("id: dropout\n", encoding="utf-8")
+    app = create_app(settings.model_copy(update={"bank_dir": tmp_path / "bank"}))
+    with pytest.raises(InvalidBankError, match=r"dropout\.item\.yaml: question"), open_client(app):
+        pass

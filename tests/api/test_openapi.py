@@ -1,0 +1,179 @@
+"""The contract: valid OpenAPI 3.1, every problem declared, every example true as it stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from api.app import create_app
+from api.settings import Settings
+
+PROBLEM_JSON = "application/problem+json"
+SCHEMA: dict[str, Any] = create_app(Settings(home="unused")).openapi()
+OPERATIONS = {
+    operation["operationId"]: (method, path, operation)
+    for path, operations in SCHEMA["paths"].items()
+    for method, operation in operations.items()
+}
+REQUEST_EXAMPLES = {
+    f"{name}-{key}": (path, operation, example["value"])
+    for name, (_, path, operation) in OPERATIONS.items()
+    if "requestBody" in operation
+    for key, example in operation["requestBody"]["content"]["application/json"]["examples"].items()
+}
+# The problems that can come from an operation, beyond the internal error that every one declares.
+PROBLEMS = {
+    "create_grade": {
+        "malformed-body", "item-not-found", "body-too-large", "unsupported-media-type", "invalid-request", "not-ready", "busy",
+    },
+    "create_grades": {"malformed-body", "body-too-large", "unsupported-media-type", "invalid-request", "not-ready", "busy"},
+    "list_items": {"invalid-request"},
+    "read_item": {"item-not-found", "invalid-request"},
+    "read_liveness": {"not-ready"},
+    "read_readiness": {"not-ready"},
+    "read_info": {"not-ready"},
+}  # fmt: skip
+
+
+def conforms(value: object, schema: dict[str, Any]) -> bool:
+    """Tell whether a value has a schema of the document."""
+    Draft202012Validator({**schema, "components": SCHEMA["components"]}).validate(value)
+    return True
+
+
+def body_schema(operation: dict[str, Any]) -> dict[str, Any]:
+    schema: dict[str, Any] = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    return schema
+
+
+def response_example(operation: dict[str, Any]) -> dict[str, Any]:
+    name = body_schema(operation)["$ref"].rpartition("/")[2]
+    example: dict[str, Any] = SCHEMA["components"]["schemas"][name]["examples"][0]
+    return example
+
+
+def test_document_is_openapi_3_1() -> None:
+    assert SCHEMA["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(SCHEMA).validate()
+
+
+def test_document_that_is_served_is_this_one(client: TestClient) -> None:
+    assert client.get("/openapi.json").json() == SCHEMA
+
+
+def test_routes_are_the_promised_ones() -> None:
+    assert {(method.upper(), path) for method, path, _ in OPERATIONS.values()} == {
+        ("POST", "/v1/grades"),
+        ("POST", "/v1/grades/batch"),
+        ("GET", "/v1/items"),
+        ("GET", "/v1/items/{item_id}"),
+        ("GET", "/v1/info"),
+        ("GET", "/livez"),
+        ("GET", "/readyz"),
+    }
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operation_declares_its_problems(name: str) -> None:
+    _, _, operation = OPERATIONS[name]
+    declared = set()
+    for status, response in operation["responses"].items():
+        if status == "200":
+            continue
+        assert list(response["content"]) == [PROBLEM_JSON]
+        content = response["content"][PROBLEM_JSON]
+        assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+        for slug, example in content["examples"].items():
+            assert conforms(example["value"], content["schema"])
+            assert example["value"]["type"] == f"/problems/{slug}"
+            assert str(example["value"]["status"]) == status
+            declared.add(slug)
+    assert declared == PROBLEMS[name] | {"internal-error"}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operation_is_described(name: str) -> None:
+    _, _, operation = OPERATIONS[name]
+    assert operation["description"].endswith(".")
+    assert operation["tags"]
+
+
+def test_no_shape_of_the_framework_is_left() -> None:
+    assert "HTTPValidationError" not in SCHEMA["components"]["schemas"]
+
+
+@pytest.mark.parametrize(("path", "operation", "body"), REQUEST_EXAMPLES.values(), ids=REQUEST_EXAMPLES)
+def test_example_of_a_body_can_be_sent_as_it_stands(client: TestClient, path: str, operation: dict[str, Any], body: Any) -> None:
+    assert conforms(body, operation["requestBody"]["content"]["application/json"]["schema"])
+    response = client.post(path, json=body)
+    assert response.status_code == 200, response.text
+    assert conforms(response.json(), body_schema(operation))
+
+
+@pytest.mark.parametrize("name", [name for name, (method, _, _) in OPERATIONS.items() if method == "get"])
+def test_examples_of_parameters_can_be_sent_as_they_stand(client: TestClient, name: str) -> None:
+    _, path, operation = OPERATIONS[name]
+    query = {}
+    for parameter in operation.get("parameters", []):
+        examples = parameter["schema"].get("examples") or parameter.get("examples") or []
+        if parameter["in"] == "path":
+            path = path.replace("{" + parameter["name"] + "}", examples[0])
+        elif examples:
+            query[parameter["name"]] = examples[0]
+    response = client.get(path, params=query)
+    assert response.status_code == 200, response.text
+    assert conforms(response.json(), body_schema(operation))
+    if name in {"list_items", "read_item"}:
+        assert response.json() == response_example(operation)
+
+
+def shape(value: Any) -> Any:
+    """Return the names within a value; lists by their first entry, so that lengths do not matter."""
+    if isinstance(value, dict):
+        return {key: shape(inner) for key, inner in value.items()}
+    return [shape(value[0])] if isinstance(value, list) and value and isinstance(value[0], dict) else type(value)
+
+
+@pytest.mark.parametrize(("name", "key"), [("create_grade", "create_grade-bank"), ("create_grades", "create_grades-partly")])
+def test_example_of_a_result_looks_like_a_result(client: TestClient, name: str, key: str) -> None:
+    _, path, operation = OPERATIONS[name]
+    example, real = response_example(operation), client.post(path, json=REQUEST_EXAMPLES[key][2]).json()
+    assert conforms(example, body_schema(operation))
+    assert shape(example) == shape(real)
+
+
+def test_example_of_the_info_looks_like_the_info(client: TestClient) -> None:
+    example, real = response_example(OPERATIONS["read_info"][2]), client.get("/v1/info").json()
+    assert shape(example) == shape(real)
+    assert example["limits"] == real["limits"]
+    assert example["bank"] == real["bank"]
+
+
+def test_limits_stand_in_the_document() -> None:
+    schemas = SCHEMA["components"]["schemas"]
+    assert schemas["GradeRequest"]["properties"]["candidate_answer"]["maxLength"] == 20_000
+    assert schemas["GradeBatch"]["properties"]["rows"]["maxItems"] == 1_000
+    assert schemas["GradeRequest"]["additionalProperties"] is False
+
+
+def test_result_has_the_librarys_names_at_its_top() -> None:
+    assert SCHEMA["components"]["schemas"]["GradedAnswer"]["required"] == [
+        "score",
+        "mark",
+        "max_mark",
+        "grade",
+        "interval",
+        "semantic_similarity",
+        "keyword_coverage",
+        "keywords",
+        "key_points",
+        "flags",
+        "needs_review",
+        "review_reasons",
+        "feedback",
+        "signature",
+    ]

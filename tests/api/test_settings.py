@@ -1,0 +1,57 @@
+"""Settings come from the environment, are checked, and stay as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from api.settings import Settings
+from grader import default_bank_dir
+
+
+def test_defaults_serve_the_shipped_bank_to_no_other_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"GRADER_{name.upper()}", raising=False)
+    settings = Settings()
+    assert settings.bank_dir == default_bank_dir()
+    assert settings.home.name == "grader"
+    assert (settings.cors_origins, settings.threads, settings.log_level, settings.max_in_flight) == ((), 0, "info", 16)
+
+
+def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = {
+        "BANK_DIR": "some/bank",
+        "HOME": "some/home",
+        "CORS_ORIGINS": "https://a.example, https://b.example,",
+        "THREADS": "2",
+        "LOG_LEVEL": "warning",
+        "MAX_IN_FLIGHT": "4",
+    }
+    assert {name.lower() for name in environment} == set(Settings.model_fields)
+    for name, value in environment.items():
+        monkeypatch.setenv(f"GRADER_{name}", value)
+    assert Settings().model_dump() == {
+        "bank_dir": Path("some/bank"),
+        "home": Path("some/home"),
+        "cors_origins": ("https://a.example", "https://b.example"),
+        "threads": 2,
+        "log_level": "warning",
+        "max_in_flight": 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("THREADS", "-1"), ("THREADS", "many"), ("LOG_LEVEL", "loud"), ("MAX_IN_FLIGHT", "0"), ("MAX_IN_FLIGHT", "33")],
+)
+def test_wrong_value_names_the_setting(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"GRADER_{name}", value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().threads = 3  # type: ignore[misc]

@@ -1,0 +1,61 @@
+"""Shared parts of the tests: the real encoder, prepared once, and the shipped bank. Nothing is downloaded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from platformdirs import user_cache_path
+
+from grader import Grader, ItemBank, default_bank_dir
+from grader.weights import prepare
+
+_LOOPBACK = ("127.", "::1", "localhost", "testserver")
+
+
+@pytest.fixture(scope="session")
+def prepared_model() -> Path:
+    """Return the prepared encoder's folder, exported from the verified weights where that was not done before."""
+    model = Path(os.environ.get("GRADER_HOME") or user_cache_path("grader")) / "encoder"
+    prepare(model)
+    return model
+
+
+@pytest.fixture(scope="session")
+def grader_home(prepared_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home folder of the tests' own, with the prepared encoder and no vectors yet."""
+    home = tmp_path_factory.mktemp("home")
+    shutil.copytree(prepared_model, home / "encoder")
+    return home
+
+
+@pytest.fixture(scope="session")
+def real_grader(grader_home: Path) -> Iterator[Grader]:
+    """Return a grader on the real weights."""
+    grader = Grader.from_directory(grader_home)
+    yield grader
+    grader.close()
+
+
+@pytest.fixture(scope="session")
+def shipped_bank() -> ItemBank:
+    """Return the bank of this repository."""
+    return ItemBank.from_directory(default_bank_dir())
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a test that reaches for the network."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:  # Any: as the socket module has it
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not str(address[0]).startswith(_LOOPBACK):
+            raise AssertionError(f"a test tried to reach {address!r}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
