@@ -32,7 +32,9 @@ _BY_FLAG = {
 _MOST_NAMED = 3
 
 
-def compose(item: ItemProfile, matching: Matching, *, flags: Sequence[Flag], grade: Grade) -> tuple[str, ...]:
+def compose(
+    item: ItemProfile, matching: Matching, *, flags: Sequence[Flag], misconceptions: Sequence[int], grade: Grade
+) -> tuple[str, ...]:
     """Return the feedback as sentences, the most important first; never empty."""
     lines = [_BY_FLAG[flag] for flag in flags]
     if Flag.BLANK in flags:
@@ -40,7 +42,7 @@ def compose(item: ItemProfile, matching: Matching, *, flags: Sequence[Flag], gra
     if not {Flag.OFF_TOPIC, Flag.REPEATS_QUESTION, Flag.KEYWORD_LIST} & set(flags):
         lines.insert(0, _OPENING[grade])
         lines += _on_key_points(item, matching)
-    lines += [item.item.misconceptions[at].feedback for at in matching.misconceptions]
+    lines += [item.item.misconceptions[at].feedback for at in misconceptions]
     return tuple(dict.fromkeys(lines))
 
 

@@ -156,13 +156,21 @@ class Grader:
             half_width=half_width,
             similarity=evidence.similarity,
             flags=signs.flags,
+            misconceptions=signs.misconceptions,
             review_reasons=signs.review_reasons,
         )
 
     def _blank_result(self, item: ItemProfile) -> GradingResult:
         """Return the result of an answer without a letter or digit: nothing was said, and that is certain."""
         return self._compose(
-            item, blank_matching(item), score=0.0, half_width=0.0, similarity=0.0, flags=(Flag.BLANK,), review_reasons=()
+            item,
+            blank_matching(item),
+            score=0.0,
+            half_width=0.0,
+            similarity=0.0,
+            flags=(Flag.BLANK,),
+            misconceptions=(),
+            review_reasons=(),
         )
 
     def _compose(
@@ -174,6 +182,7 @@ class Grader:
         half_width: float,
         similarity: float,
         flags: tuple[Flag, ...],
+        misconceptions: tuple[int, ...],
         review_reasons: tuple[str, ...],
     ) -> GradingResult:
         gradable = item.item
@@ -192,7 +201,7 @@ class Grader:
             flags=flags,
             needs_review=bool(review_reasons),
             review_reasons=review_reasons,
-            feedback=compose(item, matching, flags=flags, grade=grade),
+            feedback=compose(item, matching, flags=flags, misconceptions=misconceptions, grade=grade),
             signature=f"{self.signature}|item-{gradable.content_hash[:12]}",
         )
 

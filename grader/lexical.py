@@ -5,7 +5,7 @@ Digits are strict: "10" never matches "100", however close. Everything here work
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rapidfuzz.distance import OSA
 
@@ -15,6 +15,7 @@ from grader.text import Word, stem, words
 _ONE_SLIP_FROM = 5
 _TWO_SLIPS_FROM = 9
 _SHORTEST_ACRONYM = 2
+_DENYING = frozenset({"not", "no", "without", "never", "cannot"})
 _LONGEST_ACRONYM = 6
 
 
@@ -29,7 +30,10 @@ class WordIndex:
             self._at.setdefault(word.stem, []).append(position)
         self._initials = "".join(word.stem[:1] for word in self.words)
         self._acronyms = {w.text.lower(): i for i, w in enumerate(self.words) if _may_be_acronym(w.text)}
-        self._fuzzy: dict[str, int | None] = {}
+        self._written: dict[str, list[int]] = {}
+        for position, word in enumerate(self.words):
+            self._written.setdefault(word.text.lower(), []).append(position)
+        self._fuzzy: dict[tuple[str, bool], int | None] = {}
 
     @classmethod
     def of(cls, text: str) -> WordIndex:
@@ -46,9 +50,15 @@ class WordIndex:
         at = self._at.get(wanted)
         if at is not None:
             return at[0]
-        if wanted not in self._fuzzy:
-            self._fuzzy[wanted] = self._misspelt(wanted)
-        return self._fuzzy[wanted]
+        return self._nearest(wanted, by_stem=True)
+
+    def find_word(self, wanted: Word) -> int | None:
+        """Return the position of the first word with the stem of a word, or of the nearest misspelling of it, or None.
+
+        A slip can spoil the ending that the stemmer goes by ("regularisaton"), so the words as written are compared as well.
+        """
+        found = self.find(wanted.stem)
+        return self._nearest(wanted.text.lower(), by_stem=False) if found is None else found
 
     def find_phrase(self, phrase: Sequence[Word]) -> tuple[int, int] | None:
         """Return the first and last position at which a phrase stands in the text, or None.
@@ -57,46 +67,45 @@ class WordIndex:
         written together ("backprop agation"), as an abbreviation of their initials ("RNN"), or the other way round.
         """
         if len(phrase) == 1:
-            found = self.find(phrase[0].stem)
+            found = self.find_word(phrase[0])
             if found is None and _may_be_acronym(phrase[0].text):
                 return self._spelt_out(phrase[0].text.lower())
             return (found, found) if found is not None else self._written_apart(phrase[0].stem)
         return self._near_each_other(phrase) or self._abbreviated(phrase) or self._written_together(phrase)
 
-    def _misspelt(self, wanted: str) -> int | None:
-        allowed = slips_allowed(wanted)
-        if not allowed:
-            return None
-        best: tuple[int, int] | None = None
-        for have, at in self._at.items():
-            limit = min(allowed, slips_allowed(have))
-            if not limit or abs(len(have) - len(wanted)) > limit or have[0] != wanted[0]:
-                continue
-            distance = OSA.distance(wanted, have, score_cutoff=limit)
-            if distance <= limit and (best is None or (distance, at[0]) < best):
-                best = (distance, at[0])
-        return None if best is None else best[1]
+    def _nearest(self, wanted: str, *, by_stem: bool) -> int | None:
+        """Return where the nearest misspelling of a stem, or of a word as written, stands; remembered for the next time."""
+        key = (wanted, by_stem)
+        if key not in self._fuzzy:
+            self._fuzzy[key] = _misspelt(wanted, self._at if by_stem else self._written)
+        return self._fuzzy[key]
 
     def _near_each_other(self, phrase: Sequence[Word]) -> tuple[int, int] | None:
-        wanted = [w.stem for w in phrase if w.is_content] or [w.stem for w in phrase]
-        if any(self.find(w) is None for w in wanted):
+        # Function words may be left out ("gradient of the loss"), unless they make the phrase: "not linear", "too well".
+        wanted = [w for w in phrase if w.is_content or w.stem in _DENYING]
+        if sum(w.is_content for w in phrase) <= 1:
+            wanted = list(phrase)
+        places = [self._positions(w) for w in wanted]
+        if not all(places):
             return None
         reach = len(phrase) + 2
-        for first in self._positions(wanted[0]):
+        tightest: tuple[int, int] | None = None
+        for first in places[0]:
             chosen = [first]
-            for other in wanted[1:]:
-                near = [p for p in self._positions(other) if abs(p - first) <= reach and p not in chosen]
+            for others in places[1:]:
+                near = [p for p in others if abs(p - first) <= reach and p not in chosen]
                 if not near:
                     break
                 chosen.append(min(near, key=lambda p: abs(p - first)))
             else:
-                return min(chosen), max(chosen)
-        return None
+                if tightest is None or max(chosen) - min(chosen) < tightest[1] - tightest[0]:
+                    tightest = min(chosen), max(chosen)
+        return tightest
 
-    def _positions(self, wanted: str) -> list[int]:
-        if wanted in self._at:
-            return self._at[wanted]
-        found = self.find(wanted)
+    def _positions(self, wanted: Word) -> list[int]:
+        if wanted.stem in self._at:
+            return self._at[wanted.stem]
+        found = self.find_word(wanted)
         return [] if found is None else self._at[self.words[found].stem]
 
     def _abbreviated(self, phrase: Sequence[Word]) -> tuple[int, int] | None:
@@ -122,6 +131,22 @@ class WordIndex:
             if stem(self.words[at].text + self.words[at + 1].text) == wanted:
                 return at, at + 1
         return None
+
+
+def _misspelt(wanted: str, present: Mapping[str, Sequence[int]]) -> int | None:
+    """Return the first position of the present word that differs least from the wanted one, within the slips allowed."""
+    allowed = slips_allowed(wanted)
+    if not allowed:
+        return None
+    best: tuple[int, int] | None = None
+    for have, at in present.items():
+        limit = min(allowed, slips_allowed(have))
+        if not limit or abs(len(have) - len(wanted)) > limit or have[0] != wanted[0]:
+            continue
+        distance = OSA.distance(wanted, have, score_cutoff=limit)
+        if distance <= limit and (best is None or (distance, at[0]) < best):
+            best = (distance, at[0])
+    return None if best is None else best[1]
 
 
 def slips_allowed(word: str) -> int:

@@ -22,20 +22,25 @@ from grader.scoring import rounded
 # the median of complete ones to the shipped bank's key points, dev split, 2026.1.
 _SILENT_SIMILARITY = 0.35
 _SAYING_SIMILARITY = 0.70
+# The same for the mean over a key point's sentences.
+_SILENT_MEAN = 0.20
+_SAYING_MEAN = 0.60
 # Strength from which a key point is covered or partly covered; dev split, 2026.1, see docs/adr/0005.
 COVERED_FROM = 0.60
 PARTIAL_FROM = 0.38
 # A denial is believed only where the wording is close: below these, other words with a "not" among them are the likelier story.
-_CLOSE_WORDING = 0.62
-_SHARED_WORDS = 0.5
+_CLOSE_WORDING = 0.66
+_SHARED_WORDS = 0.6
 # Without an author's key points there are fewer statements to weigh a clause against, so the wording has to be closer: at the
 # looser line as many right answers of the marked sets were taken for denials as wrong ones; see docs/adr/0006.
-_CLOSE_WORDING_DERIVED = 0.80
-_SHARED_WORDS_DERIVED = 0.80
+_CLOSE_WORDING_DERIVED = 0.70
+_SHARED_WORDS_DERIVED = 0.70
+_DISAGREEING_SHARE = 1 / 3
+_DISAGREEING_SHARE_DERIVED = 1 / 5
 # A statement this much less similar than the closest one still has a say on what the clause means.
 _RIVAL_MARGIN = 0.06
-_MISCONCEPTION_SIMILARITY = 0.72
-_MISCONCEPTION_MARGIN = 0.04
+# Below it a misconception is only the least distant of many things an answer does not say.
+_MISCONCEPTION_SIMILARITY = 0.60
 _MAX_EVIDENCE_SPANS = 3
 
 
@@ -43,15 +48,16 @@ _MAX_EVIDENCE_SPANS = 3
 class Matching:
     """What an answer does with the key points.
 
-    `said` is the weighted mean over key points of the closest clause's similarity, on a scale from 0 (silent) to 1 (says it).
-    `misconceptions` are positions in the item's list; `denied_share` is the share of the answer's clauses that deny a statement.
+    `said` is how far the answer says the key points, from 0 (silent) to 1, see `_said`.
+    `misconceptions` are positions in the item's list, each with how much nearer the answer is to it than to what is right;
+    `denied_share` is the share of the answer's clauses that deny a statement.
     """
 
     matches: tuple[KeyPointMatch, ...]
     keywords: Keywords
     keyword_coverage: float
     said: float
-    misconceptions: tuple[int, ...]
+    misconceptions: tuple[tuple[int, float], ...]
     denied_share: float
 
     @property
@@ -70,7 +76,7 @@ def match_key_points(item: ItemProfile, answer: TextProfile) -> Matching:
         matches=tuple(judged),
         keywords=keywords,
         keyword_coverage=share,
-        said=sum(match.weight * said_scale(match.similarity) for match in judged) / sum(match.weight for match in judged),
+        said=_said(item, answer),
         misconceptions=_misconceptions(item, answer),
         denied_share=len(denied) / max(1, len(answer.clauses)),
     )
@@ -85,9 +91,9 @@ def _keywords(item: ItemProfile, answer: TextProfile) -> tuple[Keywords, float]:
     found: dict[str, bool] = {}
     new, old = [0.0, 0.0], [0.0, 0.0]
     for point in item.key_points:
-        for forms in point.keywords:
+        for listed, forms in zip(point.key_point.keywords, point.keywords, strict=True):
             weight = point.key_point.weight / len(point.keywords)
-            name = " ".join(word.text for word in forms[0])
+            name = listed[0]
             is_found = any(answer.index.find_phrase(form) for form in forms)
             found[name] = found.get(name, False) or is_found
             asked = item.question is not None and any(item.question.index.find_phrase(form) for form in forms)
@@ -100,6 +106,20 @@ def _keywords(item: ItemProfile, answer: TextProfile) -> tuple[Keywords, float]:
         missing=tuple(name for name, is_found in found.items() if not is_found),
     )
     return names, counter[0] / counter[1] if counter[1] else 0.0
+
+
+def _said(item: ItemProfile, answer: TextProfile) -> float:
+    """Return the weighted mean over key points of how far the answer says them, in [0, 1].
+
+    For each key point the closest clause is taken for each of its sentences, and the mean over the sentences: an answer that
+    comes near to all ways to say a thing is surer to say it than one that comes near to one of them.
+    """
+    total = 0.0
+    for point in item.key_points:
+        closest = (np.stack([form.vector for form in point.forms]) @ answer.vectors.T).max(axis=1)
+        said = (float(closest.mean()) - _SILENT_MEAN) / (_SAYING_MEAN - _SILENT_MEAN)
+        total += point.key_point.weight * min(1.0, max(0.0, said))
+    return total / sum(point.key_point.weight for point in item.key_points)
 
 
 def said_scale(similarity: float) -> float:
@@ -116,7 +136,7 @@ def blank_matching(item: ItemProfile) -> Matching:
         ),
         keywords=Keywords(
             matched=(),
-            missing=tuple(dict.fromkeys(" ".join(w.text for w in forms[0]) for p in item.key_points for forms in p.keywords)),
+            missing=tuple(dict.fromkeys(listed[0] for p in item.key_points for listed in p.key_point.keywords)),
         ),
         keyword_coverage=0.0,
         said=0.0,
@@ -195,6 +215,7 @@ def _denied_clauses(item: ItemProfile, answer: TextProfile) -> frozenset[int]:
     A clause counts only if every statement about as close as the closest one disagrees with it: a reference that itself says
     "not" speaks for an answer that does.
     """
+    least = _DISAGREEING_SHARE_DERIVED if item.derived else _DISAGREEING_SHARE
     close, shared = (_CLOSE_WORDING_DERIVED, _SHARED_WORDS_DERIVED) if item.derived else (_CLOSE_WORDING, _SHARED_WORDS)
     statements = [(form.text, form.vector) for point in item.key_points for form in point.forms]
     statements += [
@@ -210,7 +231,7 @@ def _denied_clauses(item: ItemProfile, answer: TextProfile) -> frozenset[int]:
             continue
         near = [text for (text, _), cosine in zip(statements, table[:, at], strict=True) if cosine >= best - _RIVAL_MARGIN]
         near = [text for text in near if _shared_words(text, clause.text) >= shared]
-        if near and all(disagrees(clause.text, text) for text in near):
+        if near and all(disagrees(clause.text, text, share=least) for text in near):
             denied.add(at)
     return frozenset(denied)
 
@@ -222,20 +243,28 @@ def _shared_words(one: str, other: str) -> float:
     return coverage([w.stem for w in small.words if w.is_content], large)
 
 
-def _misconceptions(item: ItemProfile, answer: TextProfile) -> tuple[int, ...]:
-    """Return the positions of the misconceptions that a clause of the answer states rather than any key point."""
+def _misconceptions(item: ItemProfile, answer: TextProfile) -> tuple[tuple[int, float], ...]:
+    """Return the misconceptions that a part of the answer is nearer to than to any right statement, with by how much.
+
+    The parts are the answer's clauses and the answer as a whole; a part that denies a misconception does not state it.
+    """
+    if not item.misconceptions:
+        return ()
+    right = np.concatenate(
+        [form.vectors for point in item.key_points for form in point.forms]
+        + [np.vstack([reference.vectors, reference.vector]) for reference in item.references]
+    )
+    parts = np.concatenate([answer.vectors, answer.vector[None, :]])
+    texts = [*(clause.text for clause in answer.clauses), answer.text]
+    nearest_right = (right @ parts.T).max(axis=0)
     found = []
-    points = np.stack([form.vector for point in item.key_points for form in point.forms])
-    best_point = (points @ answer.vectors.T).max(axis=0)
     for position, misconception in enumerate(item.misconceptions):
-        cosines = misconception.vectors @ answer.vectors.T
-        for at, clause in enumerate(answer.clauses):
-            near = float(cosines[0, at])
-            if (
-                near >= _MISCONCEPTION_SIMILARITY
-                and near >= float(best_point[at]) + _MISCONCEPTION_MARGIN
-                and not disagrees(clause.text, misconception.text)
-            ):
-                found.append(position)
-                break
+        cosines = (misconception.vectors @ parts.T)[0]
+        margins = [
+            float(cosine - rival)
+            for cosine, rival, text in zip(cosines, nearest_right, texts, strict=True)
+            if cosine >= _MISCONCEPTION_SIMILARITY and cosine > rival and not disagrees(text, misconception.text)
+        ]
+        if margins:
+            found.append((position, max(margins)))
     return tuple(found)

@@ -166,6 +166,7 @@ def _export(folder: Path, target: Path) -> None:
     """Write the network with mean pooling and unit length as one ONNX graph: ids and mask in, vectors out."""
     import torch  # noqa: PLC0415 only preparing needs torch
     from transformers import AutoModel  # noqa: PLC0415 as above
+    from transformers.utils import logging as transformers_logging  # noqa: PLC0415 as above
 
     class PooledEncoder(torch.nn.Module):
         """Mean of the token states under the mask, at unit length: what sentence-transformers computes for this model."""
@@ -180,6 +181,8 @@ def _export(folder: Path, target: Path) -> None:
             mean = (states * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
             return torch.nn.functional.normalize(mean, p=2.0, dim=1)
 
+    # Not to draw its progress bar into the caller's terminal.
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types here
     network = AutoModel.from_pretrained(str(folder), attn_implementation="eager", local_files_only=True)
     example = torch.tensor([[101, 2023, 2003, 102], [101, 2023, 102, 0]])
     axes = {0: "batch", 1: "tokens"}

@@ -1,0 +1,1 @@
+"""Accuracy and speed: each file is one command that prints a table."""

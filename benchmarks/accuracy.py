@@ -1,0 +1,115 @@
+"""How well the scores agree with people's, each set measured by a model that has not seen any of it.
+
+    GRADER_DATA_DIR=<folder> python -m benchmarks.accuracy [--home DIR]
+
+Prints one table for the marked sets, cosine beside the whole grader, and one for the shipped bank's `test` responses. The first
+run encodes every answer and takes some six minutes on two cores; later ones a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from grader import Grader, ItemBank, default_bank_dir, default_scoring_model
+from grader.agreement import pearson, wrmse
+from training.data_sets import RULES, SetRule, fitting_rows, measured_rows
+from training.fit_scoring_model import MarkedSet, fit, marked_set, open_training_grader
+
+TARGETS = {"beetle": 0.31, "saf": 0.29, "mohler2009": 0.24, "mohler2011": 0.24, "sprag_python": 0.245}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetFigures:
+    """What was measured on one set."""
+
+    rows: int
+    cosine_wrmse: float
+    system_wrmse: float
+    cosine_pearson: float
+    system_pearson: float
+
+
+def left_out_figures(grader: Grader, rule: SetRule, data_dir: Path, sets: dict[str, MarkedSet]) -> SetFigures:
+    """Return the figures of one set from a model fitted on the others."""
+    model = fit({name: marked for name, marked in sets.items() if name != rule.name})
+    blind = Grader(grader.encoder, scoring_model=replace(model, half_width=default_scoring_model().half_width))
+    rows = measured_rows(rule, data_dir)
+    results = blind.grade_many([(row.item, row.candidate_answer) for row in rows])
+    people = np.array([row.score for row in rows])
+    system = np.array([result.score for result in results])
+    cosine = np.clip([result.semantic_similarity for result in results], 0, 1)
+    return SetFigures(
+        rows=len(rows),
+        cosine_wrmse=wrmse(people, cosine),
+        system_wrmse=wrmse(people, system),
+        cosine_pearson=pearson(people, cosine),
+        system_pearson=pearson(people, system),
+    )
+
+
+def bank_scores(grader: Grader, bank: ItemBank, split: str) -> dict[str, dict[str, list[float]]]:
+    """Return the scores of the bank's responses of one split by item id and kind; references are a kind of their own."""
+    scores: dict[str, dict[str, list[float]]] = {}
+    for item in bank:
+        rows: list[tuple[str, str]] = [(r.kind, r.candidate_answer) for r in bank.responses[item.id] if r.split == split]
+        rows += [("reference", reference.text) for reference in item.reference_answers]
+        by_kind: dict[str, list[float]] = defaultdict(list)
+        for (kind, _), result in zip(rows, grader.grade_many([(item, answer) for _, answer in rows]), strict=True):
+            by_kind[kind].append(result.score)
+        scores[item.id] = by_kind
+    return scores
+
+
+def share_in_order(scores: dict[str, dict[str, list[float]]], kinds: tuple[str, ...]) -> float:
+    """Return the share of pairs within an item, one answer of each of two kinds, that stand in the order of the kinds."""
+    pairs = [
+        better > worse
+        for by_kind in scores.values()
+        for at, kind in enumerate(kinds)
+        for lower in kinds[at + 1 :]
+        for better, worse in product(by_kind[kind], by_kind[lower])
+    ]
+    return sum(pairs) / len(pairs)
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--home", type=Path, default=user_cache_path("grader"))
+    parser.add_argument("--bank-split", choices=["dev", "test"], default="test")
+    parser.add_argument("--bank-only", action="store_true")
+    arguments = parser.parse_args()
+    grader = open_training_grader(arguments.home)
+    if not arguments.bank_only:
+        data_dir = Path(os.environ["GRADER_DATA_DIR"])
+        sets = {rule.name: marked_set(grader, fitting_rows(rule, data_dir)) for rule in RULES if rule.fit_splits}
+        print("| set, left out of the fit | answers | wRMSE cosine | wRMSE grader | target | r cosine | r grader |")
+        print("|---|---|---|---|---|---|---|")
+        for rule in RULES:
+            f = left_out_figures(grader, rule, data_dir, sets)
+            target = TARGETS.get(rule.name, "–")
+            print(
+                f"| {rule.name} | {f.rows} | {f.cosine_wrmse:.3f} | {f.system_wrmse:.3f} | {target}"
+                f" | {f.cosine_pearson:.2f} | {f.system_pearson:.2f} |"
+            )
+        print()
+    scores = bank_scores(Grader(grader.encoder), ItemBank.from_directory(default_bank_dir()), arguments.bank_split)
+    print(f"| kind of answer, `{arguments.bank_split}` | answers | least | median | most |\n|---|---|---|---|---|")
+    for kind in dict.fromkeys(kind for by_kind in scores.values() for kind in by_kind):
+        values = np.array([score for by_kind in scores.values() for score in by_kind[kind]])
+        print(f"| {kind} | {len(values)} | {values.min():.2f} | {np.median(values):.2f} | {values.max():.2f} |")
+    print(
+        f"\nIn order, complete > partial > wrong within an item: {share_in_order(scores, ('complete', 'partial', 'wrong')):.1%}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""How well a system's marks agree with people's: arithmetic on two equally long arrays, floats out.
+
+Nothing here knows texts, items or encoders. Every measure refuses empty input: there is no agreement about nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers = Sequence[float] | npt.NDArray[np.floating] | npt.NDArray[np.integer]
+_Array = npt.NDArray[np.float64]
+
+_BINS = 10
+# Scores such as 1 - .7 come out a hair under their decimal; they belong to the bin that the decimal names.
+_BIN_SLACK = 1e-9
+
+
+def qwk(human_marks: Numbers, system_marks: Numbers) -> float:
+    """Return Cohen's kappa with quadratic weights (Cohen 1968) over discrete marks.
+
+    The categories are all whole marks from the lowest to the highest that either side gave. With quadratic weights the kappa is
+    `1 - mean((h - s)^2) / (var(h) + var(s) + (mean(h) - mean(s))^2)`: the range cancels out, so marks that nobody gave do not
+    change it.
+
+    Args:
+        human_marks: Whole numbers.
+        system_marks: Whole numbers on the same scale.
+
+    Returns:
+        A number in [-1, 1]; 1 is full agreement, 0 what chance gives. 0.0 if one side never varies, and nan if both sides give
+        one and the same mark throughout: chance then explains everything.
+
+    Raises:
+        ValueError: If a mark is not a whole number, the lengths differ or there is no mark.
+
+    >>> round(qwk([1, 4, 2, 2, 5, 2, 5, 4, 5, 3, 1], [3, 4, 4, 4, 4, 4, 6, 7, 8, 9, 10]), 10)
+    0.041025641
+    """
+    human, system = _pair(human_marks, system_marks)
+    for side in (human, system):
+        if not np.array_equal(side, np.round(side)):
+            raise ValueError(f"marks must be whole numbers, got {float(side[side != np.round(side)][0])}")
+    by_chance = human.var() + system.var() + (human.mean() - system.mean()) ** 2
+    if by_chance == 0:
+        return float("nan")
+    if human.var() == 0 or system.var() == 0:
+        return 0.0
+    return float(1 - np.mean((human - system) ** 2) / by_chance)
+
+
+def wrmse(human_scores: Numbers, system_scores: Numbers) -> float:
+    """Return the RMSE with every band of human scores weighted alike (ASAG2024; Meyer, Breuer and Fürst, 2024).
+
+    Human scores fall in ten bins of width 0.1, the last one closed. Every bin with an answer has the same total weight, shared
+    equally by its answers; the measure is the root of the weighted mean squared error.
+
+    Args:
+        human_scores: In [0, 1].
+        system_scores: Any finite numbers; [0, 1] is what makes sense.
+
+    Returns:
+        A number from 0 (equal) upwards.
+
+    Raises:
+        ValueError: If a human score is outside [0, 1], the lengths differ or there is no score.
+
+    >>> wrmse([0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0])
+    0.7071067811865476
+    """
+    human, system = _pair(human_scores, system_scores)
+    if human.min() < 0 or human.max() > 1:
+        raise ValueError(f"human scores must be in [0, 1], got {human.min():g} to {human.max():g}")
+    bins = np.minimum(np.floor(human * _BINS + _BIN_SLACK).astype(np.int64), _BINS - 1)
+    counts = np.bincount(bins, minlength=_BINS)
+    errors = np.bincount(bins, weights=(human - system) ** 2, minlength=_BINS)
+    used = counts > 0
+    return float(np.sqrt(np.mean(errors[used] / counts[used])))
+
+
+def rmse(human_scores: Numbers, system_scores: Numbers) -> float:
+    """Return the root of the mean squared difference, from 0 (equal) upwards, in the unit of the scores."""
+    human, system = _pair(human_scores, system_scores)
+    return float(np.sqrt(np.mean((human - system) ** 2)))
+
+
+def mae(human_scores: Numbers, system_scores: Numbers) -> float:
+    """Return the mean absolute difference, from 0 (equal) upwards, in the unit of the scores."""
+    human, system = _pair(human_scores, system_scores)
+    return float(np.mean(np.abs(human - system)))
+
+
+def pearson(human_scores: Numbers, system_scores: Numbers) -> float:
+    """Return Pearson's correlation in [-1, 1]; nan if either side never varies, as it does with a single answer."""
+    human, system = _pair(human_scores, system_scores)
+    # Equality rather than a variance of 0: the mean of equal numbers can be off by a bit, and the variance with it.
+    if human.min() == human.max() or system.min() == system.max():
+        return float("nan")
+    h, s = human - human.mean(), system - system.mean()
+    r = np.dot(h, s) / (np.linalg.norm(h) * np.linalg.norm(s))
+    return float(np.clip(r, -1.0, 1.0))
+
+
+def exact_agreement(human_marks: Numbers, system_marks: Numbers) -> float:
+    """Return the share of answers with the very same mark, in [0, 1]."""
+    human, system = _pair(human_marks, system_marks)
+    return float(np.mean(human == system))
+
+
+def adjacent_agreement(human_marks: Numbers, system_marks: Numbers, *, within: float = 1.0) -> float:
+    """Return the share of answers whose marks differ by at most `within`, in [0, 1]; equal marks count."""
+    human, system = _pair(human_marks, system_marks)
+    return float(np.mean(np.abs(human - system) <= within))
+
+
+def accuracy(human_labels: Sequence[Hashable], system_labels: Sequence[Hashable]) -> float:
+    """Return the share of equal labels, in [0, 1]."""
+    _check_lengths(len(human_labels), len(system_labels))
+    return sum(h == s for h, s in zip(human_labels, system_labels, strict=True)) / len(human_labels)
+
+
+def macro_f1(human_labels: Sequence[Hashable], system_labels: Sequence[Hashable]) -> float:
+    """Return the unweighted mean of every label's F1, in [0, 1].
+
+    The labels are those that either side gave, so a label that only the system gives counts with an F1 of 0.
+
+    >>> round(macro_f1(["a", "a", "b"], ["a", "b", "b"]), 4)
+    0.6667
+    """
+    _check_lengths(len(human_labels), len(system_labels))
+    pairs = list(zip(human_labels, system_labels, strict=True))
+    scores = []
+    for label in {*human_labels, *system_labels}:
+        both = sum(h == label and s == label for h, s in pairs)
+        either = sum((h == label) + (s == label) for h, s in pairs)
+        scores.append(2 * both / either)
+    # Summed in order of size: the order of a set of strings changes from process to process, and with it the last bit.
+    return sum(sorted(scores)) / len(scores)
+
+
+def _pair(human: Numbers, system: Numbers) -> tuple[_Array, _Array]:
+    """Return both sides as float64 after checking that they can be compared."""
+    h, s = np.asarray(human, dtype=np.float64), np.asarray(system, dtype=np.float64)
+    if h.ndim != 1 or s.ndim != 1:
+        raise ValueError(f"expected two flat sequences, got shapes {h.shape} and {s.shape}")
+    _check_lengths(len(h), len(s))
+    if not (np.isfinite(h).all() and np.isfinite(s).all()):
+        raise ValueError("expected finite numbers, got nan or infinity")
+    return h, s
+
+
+def _check_lengths(human: int, system: int) -> None:
+    if human != system:
+        raise ValueError(f"expected equally many on both sides, got {human} and {system}")
+    if human == 0:
+        raise ValueError("expected at least one pair, got none")

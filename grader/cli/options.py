@@ -1,0 +1,73 @@
+"""What several commands share: options, an exit code, and how bank and grader are opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from grader.bank import ItemBank
+    from grader.grader import Grader
+
+# A table or data file was read, and nothing in it could be used.
+EXIT_ALL_ROWS_FAILED = 3
+
+bank_option = click.option(
+    "--bank",
+    "bank_dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    envvar="GRADER_BANK_DIR",
+    show_envvar=True,
+    metavar="DIR",
+    help="Folder of the bank; the shipped one if left out.",
+)
+home_option = click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="GRADER_HOME",
+    show_envvar=True,
+    metavar="DIR",
+    help="Folder for the prepared encoder and its vectors; your cache folder if left out.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the library's result as JSON.")
+
+
+def open_bank(bank_dir: Path | None) -> ItemBank:
+    """Return the bank in a folder, or the shipped one."""
+    from grader.bank import ItemBank
+
+    return ItemBank.from_directory(bank_path(bank_dir))
+
+
+def bank_path(bank_dir: Path | None) -> Path:
+    """Return the folder of the bank: the one named, or the shipped one."""
+    from grader.bank import default_bank_dir
+
+    return bank_dir or default_bank_dir()
+
+
+def home_path(home: Path | None) -> Path:
+    """Return the data folder: the one named, or the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    return home or user_cache_path("grader", appauthor=False)
+
+
+@contextmanager
+def open_grader(home: Path | None) -> Iterator[Grader]:
+    """Open the grader of a data folder; the first time ever, which takes some ten seconds, a line says so."""
+    from grader import weights
+    from grader.grader import Grader
+
+    path = home_path(home)
+    if not weights.is_prepared(path / "encoder"):
+        click.echo("Preparing the encoder; this happens once and takes some ten seconds.", err=True)
+    grader = Grader.from_directory(path)
+    try:
+        yield grader
+    finally:
+        grader.close()

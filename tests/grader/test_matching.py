@@ -1,0 +1,255 @@
+"""Verdicts worked out by hand: vectors of three numbers, key points along the first axis."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from grader import EvidenceSpan, Gradable, KeyPoint, KeyPointMatch, Keywords, Misconception, ReferenceAnswer, Verdict
+from grader.encoders import FloatArray
+from grader.matching import Matching, blank_matching, match_key_points, said_scale
+from grader.profiles import effective_key_points, profile_item, profile_text
+
+Vectors = dict[str, tuple[float, float, float]]
+POINT = KeyPoint(id="vanish", text="Neurons vanish at random.", keywords=(("neuron", "unit"), ("random",)))
+REFERENCE = "A sentence about steel."
+
+
+def towards(cosine: float) -> tuple[float, float, float]:
+    """Return a unit vector with this cosine to the first axis."""
+    return cosine, math.sqrt(1 - cosine**2), 0.0
+
+
+def matching_of(
+    answer: str,
+    vectors: Vectors,
+    *points: KeyPoint,
+    question: str = "",
+    reference: str = REFERENCE,
+    misconceptions: tuple[Misconception, ...] = (),
+) -> Matching:
+    known: Vectors = {REFERENCE: (0.0, 0.0, 1.0), POINT.text: (1.0, 0.0, 0.0), question: (0.0, 0.0, 1.0), **vectors}
+    item = Gradable(
+        question=question,
+        reference_answers=(ReferenceAnswer(text=reference),),
+        key_points=points,
+        misconceptions=misconceptions,
+    )
+
+    def lookup(text: str) -> FloatArray:
+        return np.array(known[text], dtype=np.float32)
+
+    return match_key_points(profile_item(item, lookup), profile_text(answer, lookup))
+
+
+@pytest.mark.parametrize(("similarity", "expected"), [(-1, 0), (0.35, 0), (0.525, 0.5), (0.595, 0.7), (0.7, 1), (1, 1)])
+def test_a_similarity_is_silent_up_to_35_and_says_it_from_70(similarity: float, expected: float) -> None:
+    assert said_scale(similarity) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("answer", "cosine", "expected"),
+    [
+        ("Neurons go at random", 0.75, Verdict.COVERED),  # (1 + 1) / 2
+        ("Neurons go at random", 0.455, Verdict.COVERED),  # (.3 + 1) / 2
+        ("Neurons go at random", 0.2, Verdict.PARTIAL),  # (0 + 1) / 2
+        ("Units go", 0.63, Verdict.COVERED),  # (.8 + .5) / 2
+        ("Units go", 0.525, Verdict.PARTIAL),  # (.5 + .5) / 2
+        ("Units go", 0.42, Verdict.MISSING),  # (.2 + .5) / 2
+        ("Parts go", 0.75, Verdict.PARTIAL),  # (1 + 0) / 2
+        ("Parts go", 0.595, Verdict.MISSING),  # (.7 + 0) / 2
+    ],
+)
+def test_a_verdict_is_the_mean_of_meaning_and_keywords(answer: str, cosine: float, expected: Verdict) -> None:
+    (match,) = matching_of(answer, {answer: towards(cosine)}, POINT).matches
+    assert match.verdict is expected
+    assert match.similarity == pytest.approx(cosine, abs=1e-4)
+    assert bool(match.evidence) == (expected is not Verdict.MISSING)
+
+
+@pytest.mark.parametrize(("cosine", "expected"), [(0.6, Verdict.COVERED), (0.5, Verdict.PARTIAL), (0.45, Verdict.MISSING)])
+def test_without_keywords_meaning_decides_alone(cosine: float, expected: Verdict) -> None:
+    point = KeyPoint(id="vanish", text=POINT.text)
+    result = matching_of("Parts go", {"Parts go": towards(cosine)}, point)
+    assert result.matches[0].verdict is expected
+    assert result.keywords == Keywords(matched=(), missing=())
+    assert result.keyword_coverage == 0.0
+
+
+def test_the_closest_clause_is_the_proof_and_keywords_elsewhere_are_added() -> None:
+    answer = "It is chance. Units go. They are random."
+    vectors = {answer: towards(0.1), "It is chance.": towards(0.2), "Units go.": towards(0.8), "They are random.": towards(0.3)}
+    (match,) = matching_of(answer, vectors, POINT).matches
+    assert match.evidence == (EvidenceSpan(start=14, end=23, text="Units go."), EvidenceSpan(start=33, end=39, text="random"))
+    assert match.similarity == 0.8
+
+
+def test_an_example_states_the_point_as_well_as_its_text() -> None:
+    point = KeyPoint(id="vanish", text=POINT.text, examples=("Some are switched off.",))
+    vectors = {"Some are switched off.": (0.0, 1.0, 0.0), "Parts go": (0.0, 1.0, 0.0)}
+    (match,) = matching_of("Parts go", vectors, point).matches
+    assert match.verdict is Verdict.COVERED
+    assert match.similarity == 1.0
+
+
+def test_a_silent_clause_is_no_proof_but_its_keywords_are() -> None:
+    answer = "Neurons go at random"
+    (match,) = matching_of(answer, {answer: towards(0.3)}, POINT).matches
+    assert [span.text for span in match.evidence] == ["Neurons", "random"]
+
+
+def test_proof_has_at_most_three_spans_in_order_and_apart() -> None:
+    point = KeyPoint(id="vanish", text=POINT.text, keywords=(("one two",), ("two three",), ("five",), ("seven",), ("nine",)))
+    answer = "nine eight seven six five four three two one"
+    (match,) = matching_of(answer, {answer: towards(0.2)}, point).matches
+    assert [span.text for span in match.evidence] == ["nine", "seven", "five"]
+    overlapping = KeyPoint(id="vanish", text=POINT.text, keywords=(("one two",), ("two three",)))
+    (match,) = matching_of("so one two three", {"so one two three": towards(0.2)}, overlapping).matches
+    assert [span.text for span in match.evidence] == ["one two three"]
+
+
+def test_keyword_coverage_shares_a_points_weight_among_its_keywords() -> None:
+    heavy = KeyPoint(id="heavy", text=POINT.text, weight=3, keywords=(("neuron",), ("random",)))
+    light = KeyPoint(id="light", text=POINT.text, weight=1, keywords=(("robust", "sturdy"),))
+    result = matching_of("sturdy neurons", {"sturdy neurons": towards(0.5)}, heavy, light)
+    assert result.keyword_coverage == pytest.approx((1.5 + 1) / 4)
+    assert result.keywords == Keywords(matched=("neuron", "robust"), missing=("random",))
+
+
+def test_a_keyword_of_two_points_is_named_once() -> None:
+    first = KeyPoint(id="first", text=POINT.text, keywords=(("neuron",),))
+    second = KeyPoint(id="second", text=POINT.text, keywords=(("neuron", "unit"),))
+    result = matching_of("units", {"units": towards(0.5)}, first, second)
+    assert result.keywords == Keywords(matched=("neuron",), missing=())
+
+
+def test_keywords_of_the_question_are_named_and_do_not_count() -> None:
+    point = KeyPoint(id="vanish", text=POINT.text, keywords=(("dropout",), ("random",)))
+    question = "What is dropout?"
+    result = matching_of("dropout", {"dropout": towards(0.5)}, point, question=question)
+    assert result.keywords == Keywords(matched=("dropout",), missing=("random",))
+    assert result.keyword_coverage == 0.0
+
+
+def test_keywords_of_the_question_count_where_there_are_no_others() -> None:
+    point = KeyPoint(id="vanish", text=POINT.text, keywords=(("dropout",),))
+    result = matching_of("dropout", {"dropout": towards(0.5)}, point, question="What is dropout?")
+    assert result.keyword_coverage == 1.0
+
+
+def test_what_is_said_is_the_weighted_share_of_the_points() -> None:
+    light, heavy = KeyPoint(id="vanish", text=POINT.text), KeyPoint(id="other", text="It gets robust.", weight=3)
+    vectors: Vectors = {"Parts go": (1.0, 0.0, 0.0), "Steel is hard": (0.0, 0.0, 1.0), "It gets robust.": (0.0, 1.0, 0.0)}
+    assert matching_of("Parts go", vectors, light, heavy).said == pytest.approx(1 / 4)
+    assert matching_of("Parts go", vectors, light).said == pytest.approx(1.0)
+    assert matching_of("Steel is hard", vectors, light, heavy).said == 0.0
+
+
+def test_a_close_denial_contradicts() -> None:
+    answer = "Neurons do not vanish at random."
+    result = matching_of(answer, {answer: towards(0.9)}, POINT)
+    assert result.matches[0].verdict is Verdict.CONTRADICTED
+    assert result.matches[0].evidence == (EvidenceSpan(start=0, end=len(answer), text=answer),)
+    assert result.denied_share == 1.0
+    assert result.contradicted_share == 1.0
+
+
+def test_a_distant_denial_contradicts_nothing() -> None:
+    answer = "Neurons do not vanish at random."
+    result = matching_of(answer, {answer: towards(0.6)}, POINT)
+    assert result.matches[0].verdict is Verdict.COVERED
+    assert result.contradicted_share == 0.0
+
+
+def test_a_denial_in_other_words_contradicts_nothing() -> None:
+    answer = "Parts never go by chance."
+    assert matching_of(answer, {answer: towards(0.9)}, POINT).denied_share == 0.0
+
+
+def test_an_item_that_says_not_speaks_for_an_answer_that_does() -> None:
+    answer = "Neurons do not vanish at random."
+    point = KeyPoint(id="vanish", text=POINT.text, examples=("Neurons do not vanish.",))
+    result = matching_of(answer, {answer: towards(0.9), "Neurons do not vanish.": towards(0.9)}, point)
+    assert result.denied_share == 0.0
+
+
+@pytest.mark.parametrize(("cosine", "expected"), [(0.85, 1.0), (0.75, 0.0)])
+def test_without_authored_points_a_denial_has_to_be_closer(cosine: float, expected: float) -> None:
+    answer = "Neurons do not vanish at random."
+    result = matching_of(answer, {answer: towards(cosine)}, reference=POINT.text)
+    assert result.contradicted_share == expected
+
+
+def test_the_contradicted_share_is_that_of_the_weight_or_of_the_clauses() -> None:
+    matches = tuple(
+        KeyPointMatch(id=verdict.value, verdict=verdict, weight=weight, similarity=0.9, evidence=())
+        for verdict, weight in ((Verdict.CONTRADICTED, 1), (Verdict.COVERED, 3))
+    )
+    keywords = Keywords(matched=(), missing=())
+    by_weight, by_clauses = (
+        Matching(matches=matches, keywords=keywords, keyword_coverage=0, said=0, misconceptions=(), denied_share=share)
+        for share in (0.1, 0.5)
+    )
+    assert (by_weight.contradicted_share, by_clauses.contradicted_share) == (0.25, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("answer", "to_belief", "to_point", "expected"),
+    [
+        ("Heavy things fall faster.", 0.8, 0.5, [(0, 0.3)]),
+        ("Heavy things fall faster.", 0.55, 0.5, []),
+        ("Heavy things fall faster.", 0.65, 0.7, []),
+        ("Heavy things do not fall faster.", 0.8, 0.5, []),
+    ],
+    ids=["stated", "too-far", "a-point-is-closer", "denied"],
+)
+def test_a_misconception_is_noticed_where_it_is_nearer_than_what_is_right(
+    answer: str, to_belief: float, to_point: float, expected: list[tuple[int, float]]
+) -> None:
+    belief = Misconception(id="heavier", text="A heavy thing falls faster.", feedback="All fall equally fast.")
+    direction = (to_point, to_belief, math.sqrt(1 - to_belief**2 - to_point**2))
+    vectors: Vectors = {belief.text: (0.0, 1.0, 0.0), answer: direction}
+    point = KeyPoint(id="vanish", text=POINT.text)
+    found = matching_of(answer, vectors, point, misconceptions=(belief,)).misconceptions
+    assert [position for position, _ in found] == [position for position, _ in expected]
+    assert [margin for _, margin in found] == pytest.approx([margin for _, margin in expected])
+
+
+def test_a_blank_answer_misses_everything() -> None:
+    other = KeyPoint(id="other", text=POINT.text, weight=4, keywords=(("neuron",),))
+    item = Gradable(reference_answers=(ReferenceAnswer(text=REFERENCE),), key_points=(POINT, other))
+    blank = blank_matching(profile_item(item, lambda _: np.zeros(3, dtype=np.float32)))
+    assert [(m.id, m.verdict, m.weight, m.similarity, m.evidence) for m in blank.matches] == [
+        ("vanish", Verdict.MISSING, 1, 0.0, ()),
+        ("other", Verdict.MISSING, 4, 0.0, ()),
+    ]
+    assert blank.keywords == Keywords(matched=(), missing=("neuron", "random"))
+    assert (blank.keyword_coverage, blank.said, blank.contradicted_share) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("question", "reference", "expected"),
+    [
+        ("", "Neurons vanish at random. The net gets robust.", [("Neurons", "vanish", "random"), ("net", "robust")]),
+        ("What do neurons do?", "The neurons vanish at random. Right.", [("vanish", "random")]),
+        ("", "Yes.", [("Yes",)]),
+    ],
+    ids=["sentences", "question-words-and-short-sentences", "a-word"],
+)
+def test_points_are_derived_from_the_first_references_sentences(
+    question: str, reference: str, expected: list[tuple[str, ...]]
+) -> None:
+    references = (ReferenceAnswer(text=reference), ReferenceAnswer(text="Another one altogether."))
+    points = effective_key_points(Gradable(question=question, reference_answers=references))
+    assert [tuple(forms[0] for forms in point.keywords) for point in points] == expected
+    assert [point.id for point in points] == [f"point-{n + 1}" for n in range(len(points))]
+
+
+def test_a_single_long_sentence_gives_a_point_for_each_clause_and_six_at_most() -> None:
+    clause = "the network learns another robust feature of the data"
+    item = Gradable(reference_answers=(ReferenceAnswer(text=", and ".join([clause] * 9) + "."),))
+    points = effective_key_points(item)
+    assert len(points) == 6
+    assert points[1].text == f"and {clause}"

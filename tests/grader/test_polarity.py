@@ -1,0 +1,77 @@
+"""Denial: counted where it denies something, believed where it is about what the other text speaks of."""
+
+from __future__ import annotations
+
+import pytest
+
+from grader.polarity import disagrees, is_negated, negations, opposites, signed_words
+from grader.text import stem, word_list
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", 0),
+        ("It learns.", 0),
+        ("It does not learn.", 1),
+        ("It doesn't learn.", 1),
+        ("It doesn’t learn.", 1),
+        ("It doesnt learn.", 1),
+        ("It cannot learn.", 1),
+        ("It never learns without labels.", 2),
+        ("It fails to learn.", 1),
+        ("It uses noise and a knot.", 0),
+        ("It not only learns but generalises.", 0),
+        ("No matter what, it is not slow.", 1),
+        ("Without doubt it learns.", 0),
+        ("It is trained, whether or not it converges.", 0),
+        ("It learns rather than memorises.", 1),
+        ("NOT at all.", 1),
+    ],
+)
+def test_negations_are_counted_and_idle_ones_are_not(text: str, expected: int) -> None:
+    assert negations(text) == expected
+    assert is_negated(text) == (expected == 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", {}),
+        ("It reduces bias.", {"reduc": 1, "bias": -1}),
+        ("It does not reduce bias.", {"reduc": -1, "bias": 1}),
+        ("It is not noise, it is bias.", {"nois": -1, "bias": 1}),
+        ("Bias, no bias.", {}),
+        ("Bias it does not.", {"bias": -1}),
+    ],
+)
+def test_words_carry_the_sign_of_what_is_said_of_them(text: str, expected: dict[str, int]) -> None:
+    assert signed_words(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "expected"),
+    [
+        ("Dropout reduces overfitting.", "Dropout reduces overfitting.", False),
+        ("Dropout does not reduce overfitting.", "Dropout reduces overfitting.", True),
+        ("Dropout increases overfitting.", "Dropout reduces overfitting.", True),
+        ("Dropout does not increase overfitting.", "Dropout reduces overfitting.", False),
+        ("Dropout does not reduce overfitting.", "Dropout does not reduce overfitting.", False),
+        ("Dropout reduces overfitting.", "Dropout does not reduce overfitting.", True),
+        ("Dropout reduces overfitting, without technical vocabulary being needed.", "Dropout reduces overfitting.", False),
+        ("Reducing overfitting is something that dropout does not.", "Dropout reduces overfitting.", True),
+        ("It not only reduces overfitting.", "It reduces overfitting.", False),
+    ],
+)
+def test_denials_and_opposites_cancel_each_other(answer: str, reference: str, expected: bool) -> None:
+    assert disagrees(answer, reference) is expected
+
+
+@pytest.mark.parametrize("pair", word_list("opposites"))
+def test_opposites_oppose_each_other(pair: str) -> None:
+    one, other = (stem(word) for word in pair.split("/"))
+    assert one == other or (other in opposites()[one] and one in opposites()[other])
+
+
+def test_no_word_is_its_own_opposite() -> None:
+    assert all(word not in against for word, against in opposites().items())

@@ -1,0 +1,238 @@
+"""Signs of gaming, contradiction and an answer about something else, each by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from grader import Evidence, Flag, Gradable, KeyPoint, KeyPointMatch, Keywords, ReferenceAnswer, Verdict
+from grader.encoders import FloatArray
+from grader.matching import Matching
+from grader.profiles import profile_item, profile_text
+from grader.signs import Signs, notice
+
+QUESTION = "What does dropout do to a network?"
+REFERENCE = "While the network is being trained, dropout switches off a random share of its neurons, so that it does not overfit."
+ANSWER = "It switches some of the neurons off by chance while the network is trained."
+GOOD = Evidence(
+    similarity=0.8,
+    mean_similarity=0.8,
+    demoted_similarity=0.7,
+    question_similarity=0.6,
+    recall=0.7,
+    recall_min=0.6,
+    precision=0.7,
+    precision_min=0.6,
+    coverage=0.7,
+    new_coverage=0.7,
+    word_precision=0.7,
+    word_f1=0.7,
+    bigram_coverage=0.3,
+    trigram_coverage=0.5,
+    polarity_mismatch=0.0,
+    length_ratio=0.0,
+    question_share=0.2,
+    function_share=0.4,
+)
+FAR = replace(GOOD, similarity=0.02, question_similarity=0.02, new_coverage=0.0, question_share=0.0)
+ECHO = replace(GOOD, question_similarity=0.99, new_coverage=0.0, question_share=1.0)
+MATCHED = Matching(
+    matches=(KeyPointMatch(id="off", verdict=Verdict.COVERED, weight=1, similarity=0.8, evidence=()),),
+    keywords=Keywords(matched=(), missing=()),
+    keyword_coverage=0.7,
+    said=0.7,
+    misconceptions=(),
+    denied_share=0.0,
+)
+
+
+def noticed(
+    answer: str = ANSWER,
+    evidence: Evidence = GOOD,
+    matching: Matching = MATCHED,
+    *,
+    references: tuple[str, ...] = (REFERENCE,),
+    question: str = QUESTION,
+    authored: bool = True,
+    too_long: bool = False,
+) -> Signs:
+    item = Gradable(
+        question=question,
+        reference_answers=tuple(ReferenceAnswer(text=text) for text in references),
+        key_points=(KeyPoint(id="off", text=REFERENCE),),
+    )
+    return notice(
+        profile_item(item, lookup),
+        profile_text(answer, lookup),
+        evidence,
+        matching,
+        authored=authored,
+        too_long=too_long,
+    )
+
+
+def lookup(text: str) -> FloatArray:
+    return np.array([1.0, 0.0], dtype=np.float32)
+
+
+@pytest.mark.parametrize("authored", [True, False])
+def test_an_ordinary_answer_shows_no_sign(authored: bool) -> None:
+    assert noticed(authored=authored) == Signs(flags=(), misconceptions=(), factor=1.0, ceiling=1.0, review_reasons=())
+
+
+def test_an_answer_far_from_the_subject_is_off_topic() -> None:
+    silent = replace(MATCHED, said=0.0, keyword_coverage=0.0)
+    assert noticed(evidence=FAR, matching=silent).flags == (Flag.OFF_TOPIC,)
+    assert noticed(evidence=FAR, matching=silent).ceiling == 0.15
+    assert noticed(evidence=FAR, matching=silent, authored=False).flags == (Flag.OFF_TOPIC,)
+
+
+def test_an_answer_with_an_authors_keywords_is_on_topic_however_far_its_wording() -> None:
+    assert Flag.OFF_TOPIC not in noticed(evidence=FAR, matching=replace(MATCHED, said=0.0)).flags
+
+
+def test_less_closeness_is_asked_of_a_short_answer() -> None:
+    distant = replace(GOOD, similarity=0.2, question_similarity=0.2, new_coverage=0.0)
+    assert Flag.OFF_TOPIC not in noticed("Neurons off.", evidence=distant, authored=False).flags
+    assert Flag.OFF_TOPIC in noticed(" ".join([ANSWER] * 3), evidence=distant, authored=False).flags
+
+
+def test_a_little_off_the_subject_costs_a_little() -> None:
+    factors = [
+        noticed(evidence=replace(GOOD, similarity=s, question_similarity=0.0, new_coverage=0.0), authored=False).factor
+        for s in (0.5, 0.29, 0.27, 0.25)
+    ]
+    assert factors[0] == 1.0
+    assert factors == sorted(factors, reverse=True)
+    assert 0.5 < factors[3] < factors[1] < 1.0
+
+
+@pytest.mark.parametrize("authored", [True, False])
+def test_repeating_the_question_is_noticed_and_capped(authored: bool) -> None:
+    echo = noticed(evidence=ECHO, matching=replace(MATCHED, keyword_coverage=0.0, said=0.2), authored=authored)
+    assert echo.flags == (Flag.REPEATS_QUESTION,)
+    assert echo.ceiling == 0.1
+
+
+@pytest.mark.parametrize(
+    ("evidence", "question"),
+    [
+        (replace(ECHO, new_coverage=0.5), QUESTION),
+        (replace(ECHO, question_similarity=0.5), QUESTION),
+        (replace(ECHO, question_similarity=0.8, question_share=0.5), QUESTION),
+        (ECHO, ""),
+    ],
+    ids=["says-more", "other-words", "half-its-words", "no-question"],
+)
+def test_what_says_more_than_the_question_does_not_repeat_it(evidence: Evidence, question: str) -> None:
+    assert Flag.REPEATS_QUESTION not in noticed(evidence=evidence, question=question, authored=False).flags
+
+
+def test_an_answer_with_the_keywords_does_not_repeat_the_question() -> None:
+    close = replace(ECHO, question_similarity=0.8)
+    assert Flag.REPEATS_QUESTION not in noticed(evidence=close).flags
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "dropout, neurons, random, training, overfitting, regularisation, robust features, network",
+        "dropout\nneurons\nrandom\ntraining\noverfitting\nregularisation\nrobust\nnetwork",
+        "dropout neurons random training overfitting regularisation robust features network layers",
+    ],
+    ids=["commas", "lines", "run"],
+)
+def test_terms_in_a_row_are_a_heap(answer: str) -> None:
+    heap = noticed(answer)
+    assert heap.flags == (Flag.KEYWORD_LIST,)
+    assert heap.ceiling == 0.15
+    assert heap.review_reasons == ("The answer looks like a list of terms without sentences.",)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ANSWER,
+        "dropout, neurons, random",
+        "switches neurons off by chance; the net is then robust; it does not overfit; used in training",
+        "192.168.0.1, 10.0.0.1, 172.16.0.1, 8.8.8.8, 1.1.1.1, 9.9.9.9, 4.4.4.4, 127.0.0.1",
+    ],
+    ids=["sentence", "few-terms", "telegraphic", "numbers"],
+)
+def test_sentences_notes_and_numbers_are_no_heap(answer: str) -> None:
+    assert Flag.KEYWORD_LIST not in noticed(answer).flags
+
+
+def test_a_list_may_be_answered_with_a_list() -> None:
+    terms = "sigmoid, tanh, relu, leaky relu, softmax, swish, gelu, elu, selu"
+    assert Flag.KEYWORD_LIST not in noticed(terms, references=(terms,)).flags
+
+
+def test_the_more_is_denied_the_less_is_left() -> None:
+    signs = [noticed(matching=replace(MATCHED, denied_share=share)) for share in (0.0, 0.2, 0.3, 1.0)]
+    factors = [sign.factor for sign in signs]
+    assert factors == sorted(factors, reverse=True)
+    assert len(set(factors)) == 4
+    assert factors[0] == 1.0
+    assert 0 < factors[-1] <= 0.2
+    assert [Flag.CONTRADICTS_REFERENCE in sign.flags for sign in signs] == [False, True, True, True]
+    assert signs[-1].review_reasons == ("A part of the answer seems to say the opposite of a reference answer.",)
+
+
+def test_the_more_plainly_a_misconception_is_stated_the_less_is_left() -> None:
+    signs = [noticed(matching=replace(MATCHED, misconceptions=((3, margin),))) for margin in (0.0, 0.02, 0.1, 0.5)]
+    factors = [sign.factor for sign in signs]
+    assert factors == sorted(factors, reverse=True)
+    assert len(set(factors)) == 4
+    assert factors[0] == 1.0
+    assert 0 < factors[-1] <= 0.2
+    assert [sign.misconceptions for sign in signs] == [(), (), (3,), (3,)]
+
+
+def test_the_plainest_of_several_misconceptions_decides() -> None:
+    one, both = (noticed(matching=replace(MATCHED, misconceptions=m)) for m in (((1, 0.1),), ((0, 0.02), (1, 0.1))))
+    assert one.factor == both.factor
+    assert both.misconceptions == (1,)
+
+
+def test_a_word_where_a_sentence_is_asked_for_is_too_short() -> None:
+    assert noticed("Neurons off.").flags == (Flag.TOO_SHORT,)
+    assert noticed("Neurons off.", references=(REFERENCE, "Neurons are off.")).flags == ()
+
+
+@pytest.mark.parametrize(
+    ("answer", "too_long"), [(ANSWER, True), ("It is so. " * 81, False)], ids=["over-the-tokens", "over-the-clauses"]
+)
+def test_an_answer_that_is_not_read_to_its_end_is_truncated(answer: str, too_long: bool) -> None:
+    signs = noticed(answer, too_long=too_long)
+    assert signs.flags == (Flag.TRUNCATED,)
+    assert signs.review_reasons == ("The answer is longer than what is compared as a whole; its end counted less.",)
+    assert signs.factor == signs.ceiling == 1.0
+
+
+@pytest.mark.parametrize("answer", ["Она отключает нейроны во время обучения", "它在训练时随机关闭神经元"])
+def test_another_script_is_for_a_person_to_read(answer: str) -> None:
+    assert "The answer is written in another script than the reference answers." in noticed(answer).review_reasons
+
+
+def test_a_script_that_a_reference_has_too_is_no_reason() -> None:
+    answer = "Она отключает нейроны во время обучения"
+    assert noticed(answer, references=(REFERENCE, "Нейроны отключаются")).review_reasons == ()
+
+
+def test_meaning_and_keywords_that_disagree_are_for_a_person_to_read() -> None:
+    apart = replace(MATCHED, said=0.9, keyword_coverage=0.1)
+    assert noticed(matching=apart).review_reasons == ("Meaning and keywords disagree about this answer.",)
+    assert noticed(matching=apart, authored=False).review_reasons == ()
+
+
+def test_flags_come_in_the_order_of_their_definition() -> None:
+    silent = replace(MATCHED, denied_share=1.0, said=0.0, keyword_coverage=0.0)
+    terms = "steel, iron, copper, zinc, brass, bronze, gold, silver, platinum"
+    flags = noticed(
+        terms, evidence=replace(FAR, question_similarity=0.99, question_share=1.0), matching=silent, too_long=True
+    ).flags
+    assert flags == tuple(flag for flag in Flag if flag in flags)
+    assert len(flags) == 5

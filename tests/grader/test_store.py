@@ -1,0 +1,289 @@
+"""Vectors are made once, and damage to what keeps them is noticed and made good."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from grader import EmbeddingStore, Gradable, Grader, OnnxEncoder, ReferenceAnswer
+from grader.encoders import FloatArray
+
+DIMENSION = 4
+TEXTS = [f"text {number}" for number in range(2_000)]
+
+
+class CountingMaker:
+    """Makes vectors that can be told apart, and counts what it was asked for."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+
+    def __call__(self, texts: Sequence[str]) -> FloatArray:
+        self.calls.append(list(texts))
+        return np.array([[len(t), sum(map(ord, t)), 0.1, -1] for t in texts], dtype=np.float32)
+
+
+class CountingEncoder:
+    """The real encoder, counting the texts that reach it."""
+
+    def __init__(self, encoder: OnnxEncoder) -> None:
+        self._encoder = encoder
+        self.signature, self.dimension, self.max_tokens = encoder.signature, encoder.dimension, encoder.max_tokens
+        self.texts: list[str] = []
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        self.texts += texts
+        return self._encoder.encode(texts)
+
+    def count_tokens(self, text: str) -> int:
+        return self._encoder.count_tokens(text)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "new" / "folder" / "vectors.sqlite"
+
+
+@pytest.fixture
+def make() -> CountingMaker:
+    return CountingMaker()
+
+
+@pytest.fixture(scope="module")
+def encoder(prepared_model: Path) -> CountingEncoder:
+    return CountingEncoder(OnnxEncoder(prepared_model))
+
+
+def opened(path: Path, signature: str = "one") -> EmbeddingStore:
+    return EmbeddingStore(path, signature=signature, dimension=DIMENSION)
+
+
+def filled(path: Path) -> None:
+    with opened(path) as store:
+        assert store.get_or_make(TEXTS, CountingMaker())[1] == len(TEXTS)
+
+
+def checked(path: Path, signature: str = "one") -> int:
+    """Check that a store gives right vectors and keeps them, and return how many it had to make again."""
+    make = CountingMaker()
+    with opened(path, signature) as store:
+        vectors, made = store.get_or_make(TEXTS, make)
+        assert (vectors == CountingMaker()(TEXTS)).all()
+        assert sum(map(len, make.calls)) == made
+    with opened(path, signature) as store:
+        assert store.get_or_make(TEXTS, make)[1] == 0
+        assert len(store) == len(TEXTS)
+    return made
+
+
+def test_vectors_come_back_in_the_order_of_the_texts(path: Path, make: CountingMaker) -> None:
+    with opened(path) as store:
+        store.get_or_make(["bb", "a"], make)
+        vectors, made = store.get_or_make(["a", "ccc", "bb", "a"], make)
+    assert vectors[:, 0].tolist() == [1, 3, 2, 1]
+    assert vectors.dtype == np.float32
+    assert (made, make.calls) == (1, [["bb", "a"], ["ccc"]])
+
+
+def test_repeats_and_texts_that_are_encoded_alike_are_made_once(path: Path, make: CountingMaker) -> None:
+    with opened(path) as store:
+        _, made = store.get_or_make(["a b", "a  b", "a b", "a\u00a0b"], make)
+        assert made == len(store) == 1
+    assert [len(call) for call in make.calls] == [1]
+
+
+def test_no_texts_give_no_vectors(path: Path, make: CountingMaker) -> None:
+    with opened(path) as store:
+        vectors, made = store.get_or_make([], make)
+    assert (vectors.shape, made, make.calls) == ((0, DIMENSION), 0, [])
+
+
+def test_a_second_start_makes_nothing(path: Path) -> None:
+    filled(path)
+    assert checked(path) == 0
+
+
+def test_a_second_start_with_the_same_bank_embeds_nothing(tmp_path: Path, encoder: CountingEncoder) -> None:
+    items = [
+        Gradable(question="Why does it fall?", reference_answers=(ReferenceAnswer(text=f"Gravity pulls it {where}."),))
+        for where in ("down", "towards the Earth")
+    ]
+    encoder.texts.clear()
+    made = []
+    for _ in range(2):
+        with EmbeddingStore(tmp_path / "v.sqlite", signature=encoder.signature, dimension=encoder.dimension) as store:
+            made.append(Grader(encoder, store=store).embed(items))
+    assert made == [3, 0]
+    assert encoder.texts == ["Why does it fall?", "Gravity pulls it down.", "Gravity pulls it towards the Earth."]
+
+
+def test_a_changed_reference_embeds_only_itself(tmp_path: Path, encoder: CountingEncoder) -> None:
+    before = Gradable(
+        question="Why does it fall?",
+        reference_answers=(ReferenceAnswer(text="Gravity pulls it down."), ReferenceAnswer(text="The Earth attracts it.")),
+    )
+    after = before.model_copy(update={"reference_answers": (before.reference_answers[0], ReferenceAnswer(text="It has weight."))})
+    with EmbeddingStore(tmp_path / "v.sqlite", signature=encoder.signature, dimension=encoder.dimension) as store:
+        grader = Grader(encoder, store=store)
+        assert grader.embed([before]) == 3
+        encoder.texts.clear()
+        assert grader.embed([after]) == 1
+    assert encoder.texts == ["It has weight."]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database", b"\x00" * 10_000, b"SQLite format 3\x00" + b"\xff" * 9_000])
+def test_what_is_no_database_is_replaced(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    assert checked(path) == len(TEXTS)
+
+
+def test_a_file_cut_short_is_made_good(path: Path) -> None:
+    filled(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert checked(path) > 0
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9])
+def test_garbage_in_the_middle_is_made_good(path: Path, share: float) -> None:
+    filled(path)
+    content = bytearray(path.read_bytes())
+    at = int(len(content) * share)
+    content[at : at + 5_000] = np.random.default_rng(3).bytes(5_000)
+    path.write_bytes(content)
+    assert checked(path) > 0
+
+
+def test_garbage_that_comes_while_the_store_is_open_is_made_good(path: Path) -> None:
+    # Larger than SQLite's page cache, so that it has to read the file again.
+    def make(texts: Sequence[str]) -> FloatArray:
+        return np.array([[len(t), sum(map(ord, t)), *[0.5] * 1_022] for t in texts], dtype=np.float32)
+
+    with EmbeddingStore(path, signature="one", dimension=1_024) as store:
+        store.get_or_make(TEXTS, make)
+    with EmbeddingStore(path, signature="one", dimension=1_024) as store:
+        with path.open("r+b") as file:
+            file.seek(4_096)
+            file.write(b"\xa5" * (path.stat().st_size - 4_096))
+        vectors, made = store.get_or_make(TEXTS, make)
+        assert made == len(TEXTS)
+        assert (vectors == make(TEXTS)).all()
+        assert len(store) == len(TEXTS)
+
+
+def test_one_flipped_bit_of_a_vector_makes_only_that_one_again(path: Path) -> None:
+    filled(path)
+    vector = CountingMaker()([TEXTS[1_000]]).tobytes()
+    content = bytearray(path.read_bytes())
+    assert content.count(vector) >= 1
+    content[content.index(vector) + 5] ^= 1
+    path.write_bytes(content)
+    assert 1 <= checked(path) <= content.count(vector) + 1
+
+
+def test_a_vector_of_another_length_is_made_again(path: Path) -> None:
+    filled(path)
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE vectors SET vector = substr(vector, 1, 8) WHERE text_hash = (SELECT min(text_hash) FROM vectors)")
+    connection.commit()
+    connection.close()
+    assert checked(path) == 1
+
+
+def test_a_store_of_another_encoder_is_moved_aside(path: Path) -> None:
+    filled(path)
+    assert checked(path, "two") == len(TEXTS)
+    aside = path.with_name(path.name + ".damaged")
+    connection = sqlite3.connect(aside)
+    assert connection.execute("SELECT count(*) FROM vectors").fetchone() == (len(TEXTS),)
+    connection.close()
+
+
+def test_a_store_of_another_dimension_is_foreign(path: Path) -> None:
+    filled(path)
+    with EmbeddingStore(path, signature="one", dimension=3) as store:
+        assert len(store) == 0
+
+
+def test_a_file_that_cannot_be_opened_is_left_alone(path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(sqlite3.OperationalError):
+        opened(path)
+    assert path.is_dir()
+
+
+def test_what_cannot_be_made_is_not_kept(path: Path, make: CountingMaker) -> None:
+    def broken(texts: Sequence[str]) -> FloatArray:
+        raise MemoryError(str(len(texts)))
+
+    with opened(path) as store:
+        with pytest.raises(MemoryError):
+            store.get_or_make(["a"], broken)
+        assert len(store) == 0
+        assert store.get_or_make(["a"], make)[1] == 1
+
+
+def test_vectors_of_a_process_that_was_killed_while_writing_are_whole(path: Path) -> None:
+    code = """
+        import os, signal, sys
+        from pathlib import Path
+        import numpy as np
+        from grader import EmbeddingStore
+        def make(texts):
+            return np.array([[len(t), sum(map(ord, t)), 0.1, -1] for t in texts], dtype=np.float32)
+        store = EmbeddingStore(Path(sys.argv[1]), signature="one", dimension=4)
+        texts = [f"text {number}" for number in range(2_000)]
+        store.get_or_make(texts[:1_000], make)
+        store._connection.execute("BEGIN IMMEDIATE")
+        store._connection.execute("DELETE FROM vectors")
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(path)], check=False, timeout=60)
+    assert killed.returncode == -9
+    assert checked(path) == 1_000
+
+
+def test_processes_that_work_on_one_store_together_leave_it_whole(path: Path) -> None:
+    """Each of three processes opens a store that is there already and adds texts in an order of its own."""
+    code = """
+        import random, sys
+        from pathlib import Path
+        import numpy as np
+        from grader import EmbeddingStore
+        def make(texts):
+            return np.array([[len(t), sum(map(ord, t)), 0.1, -1] for t in texts], dtype=np.float32)
+        texts = [f"text {number}" for number in range(2_000)]
+        random.Random(sys.argv[2]).shuffle(texts)
+        print("ready", flush=True)
+        sys.stdin.readline()
+        for at in range(0, 2_000, 100):
+            with EmbeddingStore(Path(sys.argv[1]), signature="one", dimension=4) as store:
+                vectors, _ = store.get_or_make(texts[at:at + 100], make)
+                assert (vectors == make(texts[at:at + 100])).all()
+    """
+    opened(path).close()
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(code), str(path), seed],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for seed in ("1", "2", "3")
+    ]  # fmt: skip
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        _, errors = process.communicate(timeout=60)
+        assert (process.returncode, errors) == (0, "")
+    assert checked(path) == 0

@@ -1,0 +1,62 @@
+"""Accuracy floors on the real weights. Those on marked sets need the folder that `GRADER_DATA_DIR` names.
+
+Without it their tests are not there, and the summary of the run names the floors that were left out (see conftest.py).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.accuracy import TARGETS, bank_scores, left_out_figures, share_in_order
+from grader import EmbeddingStore, Grader, ItemBank, OnnxEncoder
+from training.data_sets import RULES, SetRule, StoredEncoder, fitting_rows
+from training.fit_scoring_model import MarkedSet, marked_set
+
+ORDERED_KINDS = ("complete", "partial", "wrong")
+
+
+@pytest.fixture(scope="session")
+def test_scores(real_grader: Grader, shipped_bank: ItemBank) -> dict[str, dict[str, list[float]]]:
+    """Return the scores of the shipped bank's test responses by item and kind."""
+    return bank_scores(real_grader, shipped_bank, "test")
+
+
+def test_complete_answers_stand_above_partial_ones_and_those_above_wrong_ones(
+    test_scores: dict[str, dict[str, list[float]]],
+) -> None:
+    assert share_in_order(test_scores, ORDERED_KINDS) >= 0.95
+
+
+@pytest.mark.parametrize("kinds", [("complete", "keyword_heap"), ("partial", "off_topic")])
+def test_gaming_stands_below_honest_answers(test_scores: dict[str, dict[str, list[float]]], kinds: tuple[str, str]) -> None:
+    assert share_in_order(test_scores, kinds) >= 0.95
+
+
+if "GRADER_DATA_DIR" in os.environ:
+    DATA_DIR = Path(os.environ["GRADER_DATA_DIR"])
+
+    @pytest.fixture(scope="session")
+    def storing_grader(prepared_model: Path, request: pytest.FixtureRequest) -> Iterator[Grader]:
+        """Return a grader whose vectors pytest's cache keeps: the first run encodes every marked answer, later ones none."""
+        assert request.config.cache is not None
+        encoder = OnnxEncoder(prepared_model)
+        path = request.config.cache.mkdir("marked-sets") / "vectors.sqlite"
+        with EmbeddingStore(path, signature=encoder.signature, dimension=encoder.dimension) as store:
+            yield Grader(StoredEncoder(encoder, store))
+
+    @pytest.fixture(scope="session")
+    def marked_sets(storing_grader: Grader) -> dict[str, MarkedSet]:
+        """Return the evidence of every set that may be fitted on."""
+        return {rule.name: marked_set(storing_grader, fitting_rows(rule, DATA_DIR)) for rule in RULES if rule.fit_splits}
+
+    @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.name in TARGETS], ids=lambda rule: rule.name)
+    def test_the_error_on_a_set_left_out_of_the_fit_is_within_its_floor(
+        rule: SetRule, storing_grader: Grader, marked_sets: dict[str, MarkedSet]
+    ) -> None:
+        figures = left_out_figures(storing_grader, rule, DATA_DIR, marked_sets)
+        assert figures.rows >= 400
+        assert figures.system_wrmse <= TARGETS[rule.name], f"r = {figures.system_pearson:.2f} on {figures.rows} answers"

@@ -1,0 +1,149 @@
+"""What holds for any numbers and any text: bounds, order and nothing that breaks the grader."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from grader import (
+    EVIDENCE_NAMES,
+    Evidence,
+    Gradable,
+    Grader,
+    ItemBank,
+    KeyPoint,
+    ReferenceAnswer,
+    check_answer,
+    default_scoring_model,
+)
+
+MODEL = default_scoring_model()
+SHARES = st.floats(0, 1)
+MORE_IS_BETTER = [
+    "similarity", "mean_similarity", "demoted_similarity", "recall", "recall_min", "precision", "precision_min", "coverage",
+    "new_coverage", "word_precision", "word_f1", "bigram_coverage", "trigram_coverage",
+]  # fmt: skip
+EVIDENCE = st.builds(Evidence, **dict.fromkeys(EVIDENCE_NAMES, st.floats(-1, 1)))
+# Text of every kind that a form can send, and letters enough that much of it is graded as words.
+ANSWERS = st.text(
+    alphabet=st.one_of(
+        st.characters(exclude_categories=["Cs"], exclude_characters="\x00"),
+        st.sampled_from("aeinorst .,;'’-\n0123456789"),
+        st.sampled_from("😀👩\u200d\u0301\u0300\ufeff\u202e中文ßİ"),
+    ),
+    max_size=120,
+)
+PHRASES = (
+    "air scatters light|not|blue|red light|it is short|strongly|does not scatter|the sky, which is blue|10|10%|RGB|😀|\n- ".split(
+        "|"
+    )
+)
+SKY = Gradable(
+    question="Why is the sky blue?",
+    reference_answers=(ReferenceAnswer(text="Air scatters short wavelengths most. Blue light has a short wavelength."),),
+    key_points=(
+        KeyPoint(id="scattering", text="Air scatters light.", weight=3, keywords=(("scatter",), ("air", "atmosphere"))),
+        KeyPoint(id="wavelength", text="Blue light is short.", weight=2, keywords=(("short",), ("blue light",))),
+        KeyPoint(id="strength", text="Short waves are scattered more strongly.", keywords=(("strong", "more"),)),
+    ),
+)
+without_deadline = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+
+
+def score_of(evidence: Evidence) -> float:
+    return float(MODEL.predict(evidence.vector()[None, :])[0])
+
+
+@given(EVIDENCE)
+@settings(deadline=None)
+def test_a_general_score_lies_between_0_and_1(evidence: Evidence) -> None:
+    assert 0 <= score_of(evidence) <= 1
+
+
+@given(EVIDENCE, st.sampled_from(MORE_IS_BETTER), st.floats(-1, 1))
+@settings(deadline=None, max_examples=300)
+def test_more_in_common_never_lowers_the_general_score(evidence: Evidence, name: str, value: float) -> None:
+    low, high = sorted((getattr(evidence, name), value))
+    assert score_of(replace(evidence, **{name: low})) <= score_of(replace(evidence, **{name: high}))
+
+
+@given(st.lists(EVIDENCE, min_size=1, max_size=20))
+@settings(deadline=None)
+def test_general_scores_do_not_depend_on_each_other(rows: list[Evidence]) -> None:
+    together = MODEL.predict(np.array([row.vector() for row in rows]))
+    assert together.tolist() == [score_of(row) for row in rows]
+
+
+@given(SHARES, SHARES, SHARES, SHARES, SHARES)
+@settings(deadline=None, max_examples=300)
+def test_more_covered_never_lowers_the_blend(
+    general: float, said: float, more: float, keywords: float, more_keywords: float
+) -> None:
+    low = MODEL.blend(general, said=min(said, more), keyword_coverage=min(keywords, more_keywords))
+    high = MODEL.blend(general, said=max(said, more), keyword_coverage=max(keywords, more_keywords))
+    assert 0 <= low <= high <= 1
+
+
+@given(SHARES, SHARES, SHARES, SHARES)
+@settings(deadline=None, max_examples=300)
+def test_a_better_general_score_never_lowers_the_blend(one: float, other: float, said: float, keywords: float) -> None:
+    low, high = (MODEL.blend(general, said=said, keyword_coverage=keywords) for general in sorted((one, other)))
+    assert low <= high
+
+
+@given(answer=ANSWERS)
+@without_deadline
+def test_any_text_is_graded(real_grader: Grader, answer: str) -> None:
+    check_answer(answer)
+    result = real_grader.grade(SKY, answer)
+    assert 0 <= result.interval.low <= result.score <= result.interval.high <= 1
+    assert 0 <= result.mark <= result.max_mark
+    assert -1 <= result.semantic_similarity <= 1
+    for match in result.key_points:
+        assert all(answer[span.start : span.end] == span.text for span in match.evidence)
+
+
+@given(text=ANSWERS.filter(lambda text: any(c.isalnum() for c in text)), answer=ANSWERS)
+@without_deadline
+def test_any_text_is_a_reference_answer_and_closest_to_itself(real_grader: Grader, text: str, answer: str) -> None:
+    item = Gradable(question=answer, reference_answers=(ReferenceAnswer(text=text),))
+    assert 0 <= real_grader.grade(item, answer).score <= 1
+    assert real_grader.grade(item, text).semantic_similarity == pytest.approx(1, abs=1e-3)
+
+
+@given(phrases=st.lists(st.sampled_from(PHRASES), max_size=8), order=st.permutations(range(3)))
+@without_deadline
+def test_the_order_of_the_key_points_is_irrelevant(real_grader: Grader, phrases: list[str], order: list[int]) -> None:
+    answer = " ".join(phrases)
+    shuffled = SKY.model_copy(update={"key_points": tuple(SKY.key_points[at] for at in order)})
+    one, other = real_grader.grade(SKY, answer), real_grader.grade(shuffled, answer)
+    assert other.score == one.score
+    assert other.keyword_coverage == one.keyword_coverage
+    assert (other.flags, other.grade, other.review_reasons) == (one.flags, one.grade, one.review_reasons)
+    assert {match.id: match for match in other.key_points} == {match.id: match for match in one.key_points}
+
+
+@given(phrases=st.lists(st.sampled_from(PHRASES), max_size=8), others=st.lists(st.sampled_from(PHRASES), max_size=8))
+@without_deadline
+def test_a_result_does_not_depend_on_its_neighbours(real_grader: Grader, phrases: list[str], others: list[str]) -> None:
+    answer, other = " ".join(phrases), "; ".join(others)
+    alone = real_grader.grade(SKY, answer).to_json()
+    assert [result.to_json() for result in real_grader.grade_many([(SKY, other), (SKY, answer)])][1] == alone
+
+
+@given(data=st.data())
+@settings(without_deadline, max_examples=25)
+def test_dropping_what_covers_a_point_never_raises_keyword_coverage(
+    real_grader: Grader, shipped_bank: ItemBank, data: st.DataObject
+) -> None:
+    item = data.draw(st.sampled_from(shipped_bank.items))
+    words = item.reference_answers[1].text.split()
+    kept = data.draw(st.integers(0, len(words)))
+    more = real_grader.grade(item, item.reference_answers[1].text)
+    less = real_grader.grade(item, " ".join(words[:kept]))
+    assert less.keyword_coverage <= more.keyword_coverage
+    assert set(less.keywords.matched) <= set(more.keywords.matched)

@@ -1,0 +1,1 @@
+"""How the shipped coefficients were fitted: each file is one command."""
