@@ -49,9 +49,9 @@ _TOPIC_LINE_PER_WORD = 0.015
 _TOPIC_LINE_MOST = 0.45
 _TOPIC_RAMP = 0.20
 _OFF_TOPIC_BELOW = 0.5
-_OFF_TOPIC_AUTHORED = 0.55
-_OFF_TOPIC_SAID = 0.35
-_OFF_TOPIC_KEYWORDS = 0.35
+_OFF_TOPIC_AUTHORED = 0.62
+_OFF_TOPIC_SAID = 0.30
+_OFF_TOPIC_KEYWORDS = 0.55
 _OFF_TOPIC_CEILING = 0.15
 
 # What contradictions cost: nothing up to a share that one right answer in twenty of the dev split has by mistake, most of

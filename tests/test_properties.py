@@ -136,7 +136,7 @@ def test_a_result_does_not_depend_on_its_neighbours(real_grader: Grader, phrases
 
 
 @given(data=st.data())
-@settings(without_deadline, max_examples=25)
+@settings(without_deadline, max_examples=12)
 def test_dropping_what_covers_a_point_never_raises_keyword_coverage(
     real_grader: Grader, shipped_bank: ItemBank, data: st.DataObject
 ) -> None:

@@ -50,9 +50,9 @@ def dropout(shipped_bank: ItemBank) -> Item:
 
 @pytest.fixture(scope="module")
 def pairs(shipped_bank: ItemBank) -> list[tuple[Gradable, str]]:
-    """Return answers of every kind to five items, and what is hardly an answer."""
+    """Return answers of every kind to three items, and what is hardly an answer."""
     chosen: list[tuple[Gradable, str]] = [
-        (item, response.candidate_answer) for item in list(shipped_bank)[::6] for response in shipped_bank.responses[item.id]
+        (item, response.candidate_answer) for item in list(shipped_bank)[::10] for response in shipped_bank.responses[item.id]
     ]
     odd = ["", "   ", "😀", "word " * 400, INJECTION, "Он отключает нейроны.", "Naïve façade 👩‍👩‍👧 e\u0301."]
     return chosen + [(SKY, answer) for answer in odd]
