@@ -37,8 +37,8 @@ from training.data_sets import RULES, MarkedAnswer, StoredEncoder, balanced_weig
 
 FloatArray = npt.NDArray[np.float64]
 
-# Strength of the ridge for weights that sum to 10,000. Chosen from seven between 100 and 10,000 by the mean wRMSE over Beetle, SAF
-# and SPRAG, each left out of its fit; between 600 and 3,000 they differ by .001.
+# Strength of the ridge for weights that sum to 10,000. Chosen from seven between 100 and 10,000 by the mean wRMSE over Beetle,
+# SAF and SPRAG, each left out of its fit; between 600 and 3,000 they differ by .001.
 _RIDGE = 2_000.0
 _TOTAL_WEIGHT = 10_000.0
 _INTERVAL_COVERAGE = 0.9
