@@ -41,45 +41,48 @@ ITEM_PUBLIC: dict[str, Any] = {
     "max_mark": 10,
 }
 GRADED_ANSWER: dict[str, Any] = {
-    "score": 0.7313,
-    "mark": 7.5,
+    "score": 0.7141,
+    "mark": 7.0,
     "max_mark": 10,
     "grade": "good",
-    "interval": {"low": 0.3433, "high": 1.0},
+    "interval": {"low": 0.3931, "high": 1.0},
     "semantic_similarity": 0.8563,
-    "keyword_coverage": 0.55,
-    "keywords": {
-        "matched": ["overfitting", "random", "switch off", "neuron", "training"],
-        "missing": ["regularisation", "robust", "feature"],
-    },
+    "keyword_coverage": 0.7,
+    "keywords": {"matched": ["regularisation", "overfitting", "random", "switch off"], "missing": ["robust", "feature"]},
     "key_points": [
         {
             "id": "regularisation",
             "verdict": "covered",
             "weight": 3,
             "similarity": 0.6935,
-            "evidence": [{"start": 0, "end": 75, "text": _ANSWER}],
+            "evidence": [
+                {"start": 0, "end": 75, "text": "Dropout switches off random neurons during training to prevent overfitting."}
+            ],
         },
         {
             "id": "random-switch-off",
             "verdict": "covered",
             "weight": 4,
             "similarity": 0.94,
-            "evidence": [{"start": 0, "end": 75, "text": _ANSWER}],
+            "evidence": [
+                {"start": 0, "end": 75, "text": "Dropout switches off random neurons during training to prevent overfitting."}
+            ],
         },
         {
             "id": "robust-features",
             "verdict": "partial",
             "weight": 3,
             "similarity": 0.646,
-            "evidence": [{"start": 0, "end": 75, "text": _ANSWER}],
+            "evidence": [
+                {"start": 0, "end": 75, "text": "Dropout switches off random neurons during training to prevent overfitting."}
+            ],
         },
     ],
     "flags": [],
     "needs_review": False,
     "review_reasons": [],
     "feedback": ["This is a good answer.", "It covers 2 of 3 key points.", "Say more about “robust”."],
-    "signature": "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-fp32|scoring-f12e55a21b46|item-0b3d194bd67e",
+    "signature": "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-fp32|scoring-ef27161903c8|item-7127ea0f8d5b",
     "item_id": "dropout",
     "attempt_id": "attempt-17",
 }
@@ -109,7 +112,7 @@ BATCH_RESULT: dict[str, Any] = {
 }
 INFO: dict[str, Any] = {
     "version": "0.1.0",
-    "signature": "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-fp32|scoring-f12e55a21b46",
+    "signature": "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-fp32|scoring-ef27161903c8",
     "encoder": "all-MiniLM-L6-v2@53aa51172d14/onnx-fp32",
     "bank": {"version": "2026.1", "items": 30},
     "limits": {

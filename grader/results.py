@@ -96,8 +96,9 @@ class GradingResult:
 
     def to_dict(self) -> dict[str, Any]:  # Any: JSON
         """Return the result as plain JSON values, in the order of the fields."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        plain: dict[str, Any] = json.loads(self.to_json())
+        return plain
 
     def to_json(self) -> str:
         """Return the result as one line of JSON: the bytes that every interface gives."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,63 @@
+"""What the README shows is what happens: its commands are run and their output compared."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from grader import Grader, ItemBank
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def shell_block(start: str) -> str:
+    return next(block for block in blocks("sh") if block.startswith(start))
+
+
+def run_python(arguments: list[str], grader_home: Path, tmp_path: Path) -> str:
+    """Run Python with a cache folder in which the prepared model lies where a user's would."""
+    (tmp_path / "grader").symlink_to(grader_home)
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "NO_COLOR": "1"}
+    environment.pop("GRADER_HOME", None)
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True, env=environment)
+    return done.stdout
+
+
+def test_the_result_at_the_top_is_what_the_learners_command_prints(grader_home: Path, tmp_path: Path) -> None:
+    command = shlex.split(shell_block('grader grade dropout "'))
+    assert run_python(["-m", "grader", *command[1:]], grader_home, tmp_path).strip() == blocks("text")[0].strip()
+
+
+def test_the_python_example_prints_what_it_says(grader_home: Path, tmp_path: Path) -> None:
+    assert run_python(["-c", blocks("python")[0]], grader_home, tmp_path).strip() == blocks("text")[-1].strip()
+
+
+def test_the_integrators_answer_is_the_one_shown(real_grader: Grader, shipped_bank: ItemBank) -> None:
+    found = re.search(r"-d '(.*)'", shell_block("curl"))
+    assert found is not None
+    request = json.loads(found.group(1))
+    result = real_grader.grade(shipped_bank.get(request["item_id"]), request["candidate_answer"])
+    assert json.loads(blocks("json")[0]) == {**result.to_dict(), "item_id": request["item_id"]}
+
+
+def test_the_teachers_file_is_graded_as_the_text_says(grader_home: Path, tmp_path: Path) -> None:
+    found = re.search(r"<<'END'\n(.*?)END\n", shell_block("cat > answers.csv"), re.DOTALL)
+    assert found is not None
+    (tmp_path / "answers.csv").write_text(found.group(1), encoding="utf-8")
+    run_python(["-m", "grader", "batch", str(tmp_path / "answers.csv"), str(tmp_path / "marked.csv")], grader_home, tmp_path)
+    rows = (tmp_path / "marked.csv").read_text(encoding="utf-8").splitlines()
+    stated = re.search(r"`score` \(([\d.]+), ([\d.]+), none\)", README)
+    assert stated is not None
+    assert f",{stated.group(1)}," in rows[1]
+    assert f",{stated.group(2)}," in rows[2]
+    assert rows[-1].endswith("No item 'no-such-item' in the bank.")
