@@ -102,7 +102,8 @@ class ItemBank:
 
 def checksums(path: Path) -> str:
     """Return the text of `checksums.txt` for a bank folder: one `sha256  file` line for every data file, by name."""
-    files = sorted([*path.rglob(f"*{ITEM_SUFFIX}"), *path.rglob(f"*{RESPONSES_SUFFIX}")])
+    found = [*path.rglob(f"*{ITEM_SUFFIX}"), *path.rglob(f"*{RESPONSES_SUFFIX}")]
+    files = sorted(file for file in found if file.is_file())
     lines = [f"{hashlib.sha256(f.read_bytes()).hexdigest()}  {f.relative_to(path).as_posix()}\n" for f in files]
     return "".join(lines)
 
@@ -144,6 +145,10 @@ def _read_item(file: Path, name: str, problems: list[FileProblem]) -> Item | Non
         return None
     except ValidationError as error:
         problems += _from_pydantic(error, name)
+        return None
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        # What PyYAML lets through when a scalar is not what its tag or form promises.
+        problems.append(FileProblem(file=name, field="", message=f"has a value that cannot be read: {error}"))
         return None
     expected = file.name.removesuffix(ITEM_SUFFIX)
     if item.id != expected:

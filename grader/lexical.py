@@ -5,6 +5,7 @@ Digits are strict: "10" never matches "100", however close. Everything here work
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 from rapidfuzz.distance import OSA
@@ -32,7 +33,7 @@ class WordIndex:
         self._acronyms = {w.text.lower(): i for i, w in enumerate(self.words) if _may_be_acronym(w.text)}
         self._written: dict[str, list[int]] = {}
         for position, word in enumerate(self.words):
-            self._written.setdefault(word.text.lower(), []).append(position)
+            self._written.setdefault(unicodedata.normalize("NFC", word.text.lower()), []).append(position)
         self._fuzzy: dict[tuple[str, bool], int | None] = {}
 
     @classmethod

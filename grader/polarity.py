@@ -27,6 +27,8 @@ _IDLE = re.compile(
 
 # Content words after a denial that it can be about: "not yet learn complex patterns" denies the learning and the patterns.
 _SCOPE_WORDS = 3
+# More than three content words take, so that a long text without commas is not read again for each denial.
+_SCOPE_CHARS = 200
 # Verbs and prepositions that turn round what they act on, without denying themselves.
 _LESSENING = re.compile(
     r"\b(?:reduc(?:e|es|ed|ing)|decreas(?:e|es|ed|ing)|lower(?:s|ed|ing)|lessen(?:s|ed|ing)?|prevent(?:s|ed|ing)?|avoid(?:s|ed|ing)?"
@@ -62,9 +64,9 @@ def _denials(text: str) -> list[tuple[int, int]]:
         for found in pattern.finditer(text):
             if any(start <= found.start() < end for start, end in idle):
                 continue
-            stop = _SCOPE_END.search(text, found.end())
+            stop = _SCOPE_END.search(text, found.end(), found.end() + _SCOPE_CHARS)
             until = stop.start() if stop else len(text)
-            ahead = [word for word in words(text[found.end() : until]) if word.is_content]
+            ahead = [word for word in words(text[found.end() : min(until, found.end() + _SCOPE_CHARS)]) if word.is_content]
             if ahead:
                 stretches.append((found.end(), found.end() + ahead[:_SCOPE_WORDS][-1].end))
             elif pattern is _NEGATION:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,7 +52,7 @@ class TextProfile:
     @cached_property
     def trigrams(self) -> frozenset[str]:
         """Distinct runs of three letters of the lower-cased text, words set apart by single spaces."""
-        plain = f" {' '.join(word.text.lower() for word in self.index.words)} "
+        plain = unicodedata.normalize("NFC", f" {' '.join(word.text.lower() for word in self.index.words)} ")
         return frozenset(plain[i : i + 3] for i in range(len(plain) - 2))
 
 

@@ -7,12 +7,12 @@ locking lets any number of processes start together.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import sqlite3
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -22,6 +22,11 @@ import numpy as np
 
 from grader.encoders import FloatArray
 from grader.text import normalise
+
+try:
+    import fcntl
+except ImportError:  # Windows: two processes that rebuild one file at once are then not kept apart
+    fcntl = None  # type: ignore[assignment]
 
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -49,13 +54,8 @@ class EmbeddingStore:
         self._dimension = dimension
         self._lock = RLock()
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._connection = self._open()
-        except sqlite3.OperationalError:
-            # Locked, read-only or no space: nothing is wrong with the file, so it is not thrown away.
-            raise
-        except sqlite3.DatabaseError:
-            self._connection = self._rebuild()
+        with self._alone():
+            self._connection = self._open_or_rebuild()
 
     def __enter__(self) -> Self:
         """Return the store itself."""
@@ -105,8 +105,26 @@ class EmbeddingStore:
                 raise
             except sqlite3.DatabaseError:
                 self._connection.close()
-                self._connection = self._rebuild()
+                with self._alone():
+                    self._connection = self._open_or_rebuild()
                 return {}
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold off other processes that create or rebuild the same file."""
+        with self._path.with_name(self._path.name + ".lock").open("wb") as lock:
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _open_or_rebuild(self) -> sqlite3.Connection:
+        try:
+            return self._open()
+        except sqlite3.OperationalError:
+            # Locked, read-only or no space: nothing is wrong with the file, so it is not thrown away.
+            raise
+        except sqlite3.DatabaseError:
+            return self._rebuild()
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
@@ -114,6 +132,7 @@ class EmbeddingStore:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.executescript(_SCHEMA)
+            _check_shape(connection)
             # The first process of several to start writes the identity; the others read what it wrote.
             identity = {"signature": self._signature, "dimension": str(self._dimension)}
             connection.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", identity.items())
@@ -128,7 +147,7 @@ class EmbeddingStore:
 
     def _rebuild(self) -> sqlite3.Connection:
         """Move the unusable file aside, one copy only, and start an empty one."""
-        with contextlib.suppress(FileNotFoundError):  # another process may have moved it already
+        with suppress(FileNotFoundError):  # another process may have moved it already
             os.replace(self._path, self._path.with_name(self._path.name + ".damaged"))
         for suffix in ("-wal", "-shm"):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
@@ -156,6 +175,17 @@ class EmbeddingStore:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+
+
+def _check_shape(connection: sqlite3.Connection) -> None:
+    """Refuse a file whose tables are not this version's."""
+    try:
+        connection.execute("SELECT text_hash, vector, crc FROM vectors LIMIT 0")
+        connection.execute("SELECT key, value FROM meta LIMIT 0")
+    except sqlite3.OperationalError as error:
+        if "no such column" not in str(error):
+            raise
+        raise sqlite3.DatabaseError("made by another version") from error
 
 
 def _key(text: str) -> bytes:

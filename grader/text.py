@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -17,13 +18,15 @@ import snowballstemmer
 _STEMMER = snowballstemmer.stemmer("english")
 
 
-_WORD = re.compile(r"(?:[^\W\d_]+\d+[^\W_]*)|\d+(?:[.,]\d+)*%?|[^\W\d_]+(?:['’][^\W\d_]+)*", re.UNICODE)
+# A letter with the marks that follow it, so that a text in decomposed form has the same words.
+_LETTERS = r"(?:[^\W\d_][\u0300-\u036f]*)+"
+_WORD = re.compile(rf"(?:{_LETTERS}\d+[^\W_]*)|\d+(?:[.,]\d+)*%?|{_LETTERS}(?:['’]{_LETTERS})*")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|fig|eq|no|dr|mr|mrs|ms|prof|al|resp)|\b[A-Za-z])\.$", re.IGNORECASE
 )
-_BREAK = re.compile(r"(?<=[.!?。！？])[\"'”’)\]]*\s+|(?<=;)\s+|\s*\n+\s*|[。！？]")
+_BREAK = re.compile(r"(?<=[.!?。！？])[\"'”’)\]]*\s+|(?<=;)\s+|\n\s*|[。！？]")
 _BULLET = re.compile(r"^(?:[-*•·–—]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+")
-_CLAUSE_BREAK = re.compile(r"(?:,|:|\s[-–—])\s+|\s+(?=(?:and|but|so|because|which|while|whereas|where|however|since)\s)")
+_CLAUSE_BREAK = re.compile(r"(?:,|:|\s[-–—])\s+|\s(?=(?:and|but|so|because|which|while|whereas|where|however|since)\s)")
 _INVISIBLE = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF, 0x00AD])
 
 # A clause is split off a sentence longer than this; shorter sentences say one thing.
@@ -121,10 +124,12 @@ def clauses(text: str) -> list[Span]:
         if len(words(sentence.text)) <= LONG_SENTENCE_WORDS:
             spans.append(sentence)
             continue
+        starts = [sentence.start + word.start for word in words(sentence.text)]
         start = sentence.start
         for found in _CLAUSE_BREAK.finditer(text, sentence.start, sentence.end):
-            ahead = len(words(text[found.end() : sentence.end]))
-            if len(words(text[start : found.start()])) >= SHORTEST_CLAUSE_WORDS and ahead >= SHORTEST_CLAUSE_WORDS:
+            behind = bisect_left(starts, found.start()) - bisect_left(starts, start)
+            ahead = len(starts) - bisect_left(starts, found.end())
+            if behind >= SHORTEST_CLAUSE_WORDS and ahead >= SHORTEST_CLAUSE_WORDS:
                 _append_piece(spans, text, start, found.start())
                 start = found.end()
         _append_piece(spans, text, start, sentence.end)
