@@ -98,13 +98,7 @@ def grade_file(
     output_format = check_format(target)
     part, note = _part_and_note(target)
     _check_target(source, target, resume=resume, force=force)
-    start = _Progress(
-        version=_PART_VERSION,
-        input_sha256=_sha256(source),
-        bank_sha256=hashlib.sha256("".join(item.content_hash for item in bank).encode()).hexdigest(),
-        signature=grader.signature,
-        output_format=output_format,
-    )
+    start = _nothing_done(grader, bank, source, output_format)
     row_format = _row_format(output_format, table)
     total = table.count() if on_progress else 0
     with _locked(part) as file:
@@ -132,6 +126,17 @@ def grade_file(
         needs_review=done.needs_review,
         resumed_rows=resumed_rows,
         signature=grader.signature,
+    )
+
+
+def _nothing_done(grader: Grader, bank: ItemBank, source: Path, output_format: str) -> _Progress:
+    """Return the progress of a run that is about to start: what a part has to be made from to be continued by it."""
+    return _Progress(
+        version=_PART_VERSION,
+        input_sha256=_sha256(source),
+        bank_sha256=hashlib.sha256("".join(item.content_hash for item in bank).encode()).hexdigest(),
+        signature=grader.signature,
+        output_format=output_format,
     )
 
 
