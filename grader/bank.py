@@ -66,14 +66,15 @@ class ItemBank:
         for file in files:
             name = file.relative_to(path).as_posix()
             item = _read_item(file, name, problems)
+            beside = file.with_name(file.name.removesuffix(ITEM_SUFFIX) + RESPONSES_SUFFIX)
+            marked = _read_responses(beside, beside.relative_to(path).as_posix(), item, problems) if beside.is_file() else ()
             if item is None:
                 continue
             if item.id in items:
                 problems.append(FileProblem(file=name, field="id", message=f"{item.id!r} is used by another file too"))
             items[item.id] = item
-            beside = file.with_name(file.name.removesuffix(ITEM_SUFFIX) + RESPONSES_SUFFIX)
-            if beside.is_file():
-                responses[item.id] = _read_responses(beside, beside.relative_to(path).as_posix(), item, problems)
+            if marked:
+                responses[item.id] = marked
         problems += _orphans(path)
         problems += _checksum_problems(path)
         if problems:
@@ -172,7 +173,8 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-def _read_responses(file: Path, name: str, item: Item, problems: list[FileProblem]) -> tuple[MarkedResponse, ...]:
+def _read_responses(file: Path, name: str, item: Item | None, problems: list[FileProblem]) -> tuple[MarkedResponse, ...]:
+    """Return the marked answers of a file; those of an item that could not be read are checked all the same."""
     text = _read_text(file, name, problems)
     if text is None:
         return ()
@@ -189,7 +191,7 @@ def _read_responses(file: Path, name: str, item: Item, problems: list[FileProble
             except ValidationError as error:
                 problems += _from_pydantic(error, name, prefix=where)
                 continue
-            if response.human_mark > item.max_mark:
+            if item is not None and response.human_mark > item.max_mark:
                 message = f"{response.human_mark:g} is above the item's max_mark {item.max_mark}"
                 problems.append(FileProblem(file=name, field=f"{where}.human_mark", message=message))
             rows.append(response)

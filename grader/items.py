@@ -141,6 +141,12 @@ class Gradable(_Frozen):
     grade_boundaries: GradeBoundaries = Field(default_factory=GradeBoundaries)
 
     @model_validator(mode="after")
+    def _a_step_fits_into_the_mark(self) -> Self:
+        if self.mark_step > self.max_mark:
+            raise ValueError(f"mark_step {self.mark_step:g} is above max_mark {self.max_mark}: no answer could get a mark")
+        return self
+
+    @model_validator(mode="after")
     def _ids_are_unique(self) -> Self:
         for name, ids in (
             ("key_points", [k.id for k in self.key_points]),

@@ -199,5 +199,12 @@ def test_a_mark_has_to_be_a_number(bank_dir: Path, mark: str) -> None:
     assert [problem.field for problem in problems_of(bank_dir)] == ["line 2.human_mark"]
 
 
+def test_marked_answers_of_a_broken_item_are_checked_in_the_same_go(bank_dir: Path) -> None:
+    (bank_dir / "checksums.txt").unlink()
+    (bank_dir / "physics" / "gravity.item.yaml").write_text("max_mark: 0\n", encoding="utf-8")
+    (bank_dir / "physics" / "gravity.responses.csv").write_text("wrong,header\n", encoding="utf-8")
+    assert {problem.file for problem in problems_of(bank_dir)} == {"physics/gravity.item.yaml", "physics/gravity.responses.csv"}
+
+
 def test_the_shipped_bank_is_beside_the_package() -> None:
     assert (default_bank_dir() / "VERSION").is_file()

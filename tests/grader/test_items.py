@@ -59,6 +59,7 @@ def test_outer_white_space_is_stripped() -> None:
         ({"max_mark": 0}, ("max_mark",)),
         ({"max_mark": 2.5}, ("max_mark",)),
         ({"mark_step": 0}, ("mark_step",)),
+        ({"max_mark": 5, "mark_step": 5.5}, ()),
         ({"mark_step": float("nan")}, ("mark_step",)),
         ({"grade_boundaries": {"good": 0.9}}, ("grade_boundaries",)),
         ({"grade_boundaries": {"weak": -0.1}}, ("grade_boundaries", "weak")),
