@@ -5,7 +5,7 @@ Nothing here knows texts, items or encoders. Every measure refuses empty input: 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -103,6 +103,77 @@ def pearson(human_scores: Numbers, system_scores: Numbers) -> float:
     return float(np.clip(r, -1.0, 1.0))
 
 
+def spearman(human_scores: Numbers, system_scores: Numbers) -> float:
+    """Return Spearman's rank correlation in [-1, 1]: Pearson's of the ranks, equal scores sharing the mean of theirs.
+
+    nan if either side never varies.
+    """
+    human, system = _pair(human_scores, system_scores)
+    return pearson(_ranks(human), _ranks(system))
+
+
+def standardised_mean_difference(human_scores: Numbers, system_scores: Numbers) -> float:
+    """Return by how much the system's scores lie above people's, in standard deviations.
+
+    The difference of the means over the root of the mean of both variances (Williamson, Xi and Breyer, 2012, who ask for at most
+    .15 either way); 0.0 for equal means, nan if neither side varies and the means differ.
+    """
+    human, system = _pair(human_scores, system_scores)
+    difference = float(system.mean() - human.mean())
+    spread = float(np.sqrt((human.var() + system.var()) / 2))
+    if difference == 0:
+        return 0.0
+    return difference / spread if spread > 0 else float("nan")
+
+
+def bootstrap_interval(
+    measure: Callable[[_Array, _Array], float],
+    human_scores: Numbers,
+    system_scores: Numbers,
+    *,
+    groups: Sequence[Hashable] | None = None,
+    coverage: float = 0.95,
+    draws: int = 1_000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of a measure (Efron 1979).
+
+    Args:
+        measure: Any measure of this module on two arrays.
+        human_scores: People's side.
+        system_scores: The system's side.
+        groups: What each pair belongs to, such as its question. Whole groups are then drawn: answers to one question are alike,
+            and drawing them one by one would make the interval too narrow.
+        coverage: Share of the draws that the interval holds, in (0, 1).
+        draws: How often the pairs are drawn with replacement.
+        seed: The same seed gives the same interval.
+
+    Returns:
+        Low and high end. Draws on which the measure is nan are left out; nan, nan if all are.
+
+    Raises:
+        ValueError: If the lengths differ, there is no pair, or `coverage` or `draws` is out of range.
+    """
+    human, system = _pair(human_scores, system_scores)
+    if not 0 < coverage < 1 or draws < 1:
+        raise ValueError(f"expected a coverage in (0, 1) and at least one draw, got {coverage:g} and {draws}")
+    members: dict[Hashable, list[int]] = {}
+    for row, group in enumerate(range(len(human)) if groups is None else groups):
+        members.setdefault(group, []).append(row)
+    _check_lengths(len(human), sum(map(len, members.values())))
+    rows_of = [np.array(rows) for rows in members.values()]
+    random = np.random.default_rng(seed)
+    found = []
+    for _ in range(draws):
+        rows = np.concatenate([rows_of[at] for at in random.integers(len(rows_of), size=len(rows_of))])
+        found.append(measure(human[rows], system[rows]))
+    known = np.array(found)[~np.isnan(found)]
+    if not len(known):
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, [(1 - coverage) / 2, (1 + coverage) / 2])
+    return float(low), float(high)
+
+
 def exact_agreement(human_marks: Numbers, system_marks: Numbers) -> float:
     """Return the share of answers with the very same mark, in [0, 1]."""
     human, system = _pair(human_marks, system_marks)
@@ -138,6 +209,14 @@ def macro_f1(human_labels: Sequence[Hashable], system_labels: Sequence[Hashable]
         scores.append(2 * both / either)
     # Summed in order of size: the order of a set of strings changes from process to process, and with it the last bit.
     return sum(sorted(scores)) / len(scores)
+
+
+def _ranks(values: _Array) -> _Array:
+    """Return ranks from 1 up, equal values sharing the mean of their ranks."""
+    _, at, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    shared: _Array = ((last - counts + 1 + last) / 2)[at]
+    return shared
 
 
 def _pair(human: Numbers, system: Numbers) -> tuple[_Array, _Array]:

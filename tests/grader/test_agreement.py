@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
 
-from grader.agreement import accuracy, adjacent_agreement, exact_agreement, macro_f1, mae, pearson, qwk, rmse, wrmse
+from grader.agreement import (
+    accuracy,
+    adjacent_agreement,
+    bootstrap_interval,
+    exact_agreement,
+    macro_f1,
+    mae,
+    pearson,
+    qwk,
+    rmse,
+    spearman,
+    standardised_mean_difference,
+    wrmse,
+)
 
 MARKS = st.lists(st.tuples(st.integers(0, 10), st.integers(0, 10)), min_size=2, max_size=60)
 SCORES = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=60)
-NUMERIC = [qwk, wrmse, rmse, mae, pearson, exact_agreement, adjacent_agreement]
+NUMERIC = [qwk, wrmse, rmse, mae, pearson, spearman, standardised_mean_difference, exact_agreement, adjacent_agreement]
 
 
 def test_qwk_reproduces_the_published_test_vector() -> None:
@@ -139,3 +154,53 @@ def test_labels_that_cannot_be_compared_are_refused(measure: Callable[[list[str]
         measure([], [])
     with pytest.raises(ValueError, match="got 2 and 1"):
         measure(["a", "b"], ["a"])
+
+
+@given(MARKS)
+def test_spearman_equals_scipys(pairs: list[tuple[int, int]]) -> None:
+    human, system = map(list, zip(*pairs, strict=True))
+    ours = spearman(human, system)
+    if len(set(human)) == 1 or len(set(system)) == 1:
+        assert math.isnan(ours)
+    else:
+        assert ours == pytest.approx(spearmanr(human, system).statistic, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("human", "system", "expected"),
+    [([0, 2], [0, 2], 0.0), ([0, 2], [1, 3], 1.0), ([0, 2], [0, 0], -math.sqrt(2)), ([1, 1], [1, 1], 0.0)],
+)
+def test_the_standardised_mean_difference_by_hand(human: list[float], system: list[float], expected: float) -> None:
+    assert standardised_mean_difference(human, system) == pytest.approx(expected)
+
+
+def test_different_constants_have_no_standardised_difference() -> None:
+    assert math.isnan(standardised_mean_difference([1, 1], [2, 2]))
+
+
+def test_a_bootstrap_interval_holds_the_measure_and_repeats_with_its_seed() -> None:
+    random = np.random.default_rng(1)
+    human = random.random(400)
+    system = human + random.normal(0, 0.1, 400)
+    low, high = bootstrap_interval(rmse, human, system)
+    assert low < rmse(human, system) < high
+    assert high - low < 0.03
+    assert bootstrap_interval(rmse, human, system) == (low, high)
+    assert bootstrap_interval(rmse, human, system, seed=1) != (low, high)
+
+
+def test_drawing_whole_groups_widens_the_interval_where_their_answers_are_alike() -> None:
+    errors = np.repeat([0.0, 0.5, 0.1, 0.9, 0.3], 40)
+    human, groups = np.zeros(200), np.repeat(range(5), 40).tolist()
+    single, grouped = (bootstrap_interval(mae, human, errors, groups=g) for g in (None, groups))
+    assert grouped[1] - grouped[0] > 3 * (single[1] - single[0])
+
+
+def test_a_measure_that_is_never_known_has_no_interval() -> None:
+    assert all(math.isnan(end) for end in bootstrap_interval(pearson, [1, 1], [1, 2], draws=20))
+
+
+@pytest.mark.parametrize("wrong", [{"coverage": 0.0}, {"coverage": 1.0}, {"draws": 0}, {"groups": ["a"]}])
+def test_a_bootstrap_refuses_what_makes_no_sense(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        bootstrap_interval(rmse, [1, 2], [1, 2], **wrong)
