@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
 
 from rapidfuzz.distance import OSA
 
@@ -18,6 +19,9 @@ _TWO_SLIPS_FROM = 9
 _SHORTEST_ACRONYM = 2
 _DENYING = frozenset({"not", "no", "without", "never", "cannot"})
 _LONGEST_ACRONYM = 6
+
+# Words by their first letter: each with its first position in the text and the slips it may hold.
+_Candidates = dict[str, list[tuple[str, int, int]]]
 
 
 class WordIndex:
@@ -78,8 +82,16 @@ class WordIndex:
         """Return where the nearest misspelling of a stem, or of a word as written, stands; remembered for the next time."""
         key = (wanted, by_stem)
         if key not in self._fuzzy:
-            self._fuzzy[key] = _misspelt(wanted, self._at if by_stem else self._written)
+            self._fuzzy[key] = _misspelt(wanted, self._stem_candidates if by_stem else self._written_candidates)
         return self._fuzzy[key]
+
+    @cached_property
+    def _stem_candidates(self) -> _Candidates:
+        return _candidates(self._at)
+
+    @cached_property
+    def _written_candidates(self) -> _Candidates:
+        return _candidates(self._written)
 
     def _near_each_other(self, phrase: Sequence[Word]) -> tuple[int, int] | None:
         # Function words may be left out ("gradient of the loss"), unless they make the phrase: "not linear", "too well".
@@ -134,22 +146,33 @@ class WordIndex:
         return None
 
 
-def _misspelt(wanted: str, present: Mapping[str, Sequence[int]]) -> int | None:
+def _candidates(present: Mapping[str, Sequence[int]]) -> _Candidates:
+    """Return the words that may hold a slip by their first letter: each with its first position and the slips allowed."""
+    found: _Candidates = {}
+    for word, at in present.items():
+        slips = slips_allowed(word)
+        if slips:
+            found.setdefault(word[0], []).append((word, at[0], slips))
+    return found
+
+
+def _misspelt(wanted: str, candidates: _Candidates) -> int | None:
     """Return the first position of the present word that differs least from the wanted one, within the slips allowed."""
     allowed = slips_allowed(wanted)
     if not allowed:
         return None
     best: tuple[int, int] | None = None
-    for have, at in present.items():
-        limit = min(allowed, slips_allowed(have))
-        if not limit or abs(len(have) - len(wanted)) > limit or have[0] != wanted[0]:
+    for have, at, slips in candidates.get(wanted[0], ()):
+        limit = min(allowed, slips)
+        if abs(len(have) - len(wanted)) > limit:
             continue
         distance = OSA.distance(wanted, have, score_cutoff=limit)
-        if distance <= limit and (best is None or (distance, at[0]) < best):
-            best = (distance, at[0])
+        if distance <= limit and (best is None or (distance, at) < best):
+            best = (distance, at)
     return None if best is None else best[1]
 
 
+@lru_cache(maxsize=50_000)
 def slips_allowed(word: str) -> int:
     """Return how many letters of a word may be wrong: 0 below five letters or with a digit in it, 1 to eight, then 2."""
     if len(word) < _ONE_SLIP_FROM or any(c.isdigit() for c in word):
