@@ -1,4 +1,4 @@
-"""Texts to vectors. The only module that runs a neural network.
+"""Passages to vectors. A passage's vector is the mean of its token states from one run over the whole text it stands in.
 
 Serving uses `OnnxEncoder` on a model that `grader.weights.prepare` exported once; it starts in a fraction of a second and needs
 neither torch nor transformers. `SentenceTransformerEncoder` loads any other model and is the reference that tests compare with.
@@ -10,23 +10,29 @@ import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from grader.errors import EncoderError
-from grader.text import normalise
+from grader.text import Passage, normalise
 
 if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
     from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
 
 FloatArray = npt.NDArray[np.float32]
 
 
 class Encoder(Protocol):
-    """Anything that turns texts into unit vectors."""
+    """Anything that turns passages into unit vectors."""
 
     @property
     def signature(self) -> str:
@@ -43,8 +49,8 @@ class Encoder(Protocol):
         """Tokens of a text that are read; what follows is not."""
         ...
 
-    def encode(self, texts: Sequence[str]) -> FloatArray:
-        """Return unit vectors, shape `(len(texts), dimension)`. A text's vector does not depend on the other texts."""
+    def encode(self, passages: Sequence[Passage]) -> FloatArray:
+        """Return unit vectors, shape `(len(passages), dimension)`. A vector depends on the passage and its context alone."""
         ...
 
     def count_tokens(self, text: str) -> int:
@@ -52,12 +58,75 @@ class Encoder(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Window:
+    """One pass of the network: token ids with both markers, and which of their states make which passage's vector."""
+
+    ids: list[int]
+    ranges: list[tuple[int, int]]
+    rows: list[int]
+
+    def pool(self, states: FloatArray) -> FloatArray:
+        """Return unit vectors, shape `(len(rows), dimension)`, from states of shape `(len(ids), dimension)`."""
+        # One sum for each passage and no matrix product, whose last bits would depend on how many passages share it.
+        pooled = np.stack([states[start:end].mean(axis=0) for start, end in self.ranges])
+        vectors: FloatArray = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+        return vectors
+
+
+def _windows(passages: Sequence[Passage], tokenizer: Tokenizer, max_tokens: int) -> list[_Window]:
+    """Return the passes that passages need: one for each text, and more for the passages of a text longer than `max_tokens`.
+
+    Windows start at every half of their length, and a passage is read in the first one that holds all of it, or in the last one
+    that holds its beginning. So the end of a long answer still counts, and a vector depends on nothing but its text.
+    """
+    by_context: dict[str, list[int]] = {}
+    for row, passage in enumerate(passages):
+        by_context.setdefault(passage.context, []).append(row)
+    first, last = tokenizer.encode("").ids
+    room = max_tokens - 2
+    stride = room // 2
+    found: list[_Window] = []
+    for context, rows in by_context.items():
+        ids, ranges = _tokens(context, [(passages[row].start, passages[row].end) for row in rows], tokenizer)
+        at_window: dict[int, _Window] = {}
+        for row, (start, end) in zip(rows, ranges, strict=True):
+            whole = passages[row].is_whole or start == end
+            number = 0 if whole else min(max(0, -(-(end - room) // stride)), start // stride)
+            if number not in at_window:
+                begin = number * stride
+                window = _Window(ids=[first, *ids[begin : begin + room], last], ranges=[], rows=[])
+                at_window[number] = window
+            window = at_window[number]
+            shift = 1 - number * stride
+            window.ranges.append((0, len(window.ids)) if whole else (start + shift, min(end + shift, len(window.ids) - 1)))
+            window.rows.append(row)
+        found += at_window.values()
+    return found
+
+
+def _tokens(context: str, places: Sequence[tuple[int, int]], tokenizer: Tokenizer) -> tuple[list[int], list[tuple[int, int]]]:
+    """Return a text's token ids without markers, and for each place the range of its tokens.
+
+    The text is cut at every place's ends and the pieces are tokenised one by one: places end at the ends of words, where the
+    tokeniser cuts as well, so that together the pieces give the tokens of the whole.
+    """
+    cuts = sorted({0, len(context), *(end for place in places for end in place)})
+    pieces = [normalise(context[start:end]) for start, end in pairwise(cuts)]
+    at, ids = {0: 0}, []
+    for end, encoding in zip(cuts[1:], tokenizer.encode_batch(pieces, add_special_tokens=False), strict=True):
+        ids += encoding.ids
+        at[end] = len(ids)
+    return ids, [(at[start], at[end]) for start, end in places]
+
+
 class OnnxEncoder:
     """The prepared model under `onnxruntime`, fp32.
 
-    Every text is a run of its own, on one core, and several runs go side by side. A matrix product's last bits depend on its
-    shape, so this is what makes a text's vector bit-identical alone, in any batch and on any number of cores; sharing runs
-    among texts of one length was measured 13 % faster and differs in the seventh digit (docs/adr/0003).
+    Every text is a run of its own: several go side by side, one to a core, and a lone one takes all cores. A product's last
+    bits depend on its shape and not on how many cores share its rows, so this makes a vector bit-identical alone, in any
+    batch and on any number of cores; sharing runs among texts of one length was measured 13 % faster and differs in the seventh
+    digit (docs/adr/0003). The passages of a text share its run (docs/adr/0009).
     """
 
     def __init__(self, model_dir: Path, *, threads: int = 0) -> None:
@@ -70,33 +139,29 @@ class OnnxEncoder:
         Raises:
             EncoderError: If a file is missing or not what the manifest says.
         """
-        import onnxruntime  # noqa: PLC0415 a run-time's import costs 0.1 s that other encoders need not pay
-        from tokenizers import Tokenizer  # noqa: PLC0415 as above
+        from tokenizers import Tokenizer  # noqa: PLC0415 a run-time's import costs 0.1 s that other encoders need not pay
 
         from grader.weights import read_manifest  # noqa: PLC0415 weights imports this module's neighbours lazily too
 
         manifest = read_manifest(model_dir)
         self._max_tokens = manifest.max_tokens
         self._dimension = manifest.dimension
-        self._signature = f"{manifest.name}@{manifest.weights_sha256[:12]}/onnx-fp32"
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        self._signature = f"{manifest.name}@{manifest.weights_sha256[:12]}/onnx-fp32-v{manifest.export_version}"
+        cores = threads or os.cpu_count() or 1
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(model_dir / "model.onnx"), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = _open_session(model_dir / "model.onnx", cores=1)
+            self._wide_session = _open_session(model_dir / "model.onnx", cores=cores) if cores > 1 else self._session
             self._tokenizer = Tokenizer.from_file(str(model_dir / "tokenizer.json"))
         except Exception as error:
             raise EncoderError(f"The prepared model in {model_dir} cannot be loaded: {error}") from error
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self._pool = ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="encoder")
+        self._pool = ThreadPoolExecutor(cores, thread_name_prefix="encoder")
+        self._wide = Lock()
 
     @property
     def signature(self) -> str:
-        """Model name, hash of its weights, run-time and precision."""
+        """Model name, hash of its weights, run-time, precision and version of the export."""
         return self._signature
 
     @property
@@ -113,24 +178,39 @@ class OnnxEncoder:
         """Return how many tokens a text has, the two markers included."""
         return len(self._tokenizer.encode(normalise(text)).ids)
 
-    def encode(self, texts: Sequence[str]) -> FloatArray:
-        """Return unit vectors, shape `(len(texts), dimension)`, float32. No text gives shape `(0, dimension)`."""
-        if not texts:
-            return np.zeros((0, self._dimension), dtype=np.float32)
-        encodings = self._tokenizer.encode_batch([normalise(text) for text in texts])
-        rows = list(self._pool.map(self._run, (self._truncate(e.ids) for e in encodings)))
-        return np.concatenate(rows)
+    def encode(self, passages: Sequence[Passage]) -> FloatArray:
+        """Return unit vectors, shape `(len(passages), dimension)`, float32. No passage gives shape `(0, dimension)`."""
+        windows = _windows(passages, self._tokenizer, self._max_tokens)
+        vectors = np.zeros((len(passages), self._dimension), dtype=np.float32)
+        # A lone text takes every core, unless another caller's has them.
+        if len(windows) == 1 and self._wide.acquire(blocking=False):
+            try:
+                vectors[windows[0].rows] = _run(self._wide_session, windows[0])
+            finally:
+                self._wide.release()
+            return vectors
+        for window, found in zip(windows, self._pool.map(partial(_run, self._session), windows), strict=True):
+            vectors[window.rows] = found
+        return vectors
 
-    def _run(self, ids: list[int]) -> FloatArray:
-        """Return the vector of one tokenised text, shape `(1, dimension)`."""
-        token_ids = np.array([ids], dtype=np.int64)
-        feed = {"input_ids": token_ids, "attention_mask": np.ones_like(token_ids)}
-        vector: FloatArray = self._session.run(["embedding"], feed)[0]
-        return vector
 
-    def _truncate(self, ids: list[int]) -> list[int]:
-        """Keep the first tokens and the end marker."""
-        return ids if len(ids) <= self._max_tokens else [*ids[: self._max_tokens - 1], ids[-1]]
+def _open_session(model: Path, *, cores: int) -> InferenceSession:
+    """Return a session that runs one text on so many cores."""
+    import onnxruntime  # noqa: PLC0415 a run-time's import costs 0.1 s that other encoders need not pay
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = cores
+    options.inter_op_num_threads = 1
+    # Idle cores sleep: they are other runs'.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+
+def _run(session: InferenceSession, window: _Window) -> FloatArray:
+    """Return the vectors of one pass, shape `(passages, dimension)`."""
+    states: FloatArray = session.run(["states"], {"input_ids": np.array([window.ids], dtype=np.int64)})[0][0]
+    return window.pool(states)
 
 
 class SentenceTransformerEncoder:
@@ -178,11 +258,31 @@ class SentenceTransformerEncoder:
         """Return how many tokens a text has."""
         return len(self._model.tokenizer(normalise(text), truncation=False, verbose=False)["input_ids"])
 
-    def encode(self, texts: Sequence[str]) -> FloatArray:
-        """Return unit vectors, one text at a time: torch's result depends in its last bits on what shares the batch."""
-        if not texts:
-            return np.zeros((0, self.dimension), dtype=np.float32)
-        encoded = self._model.encode(
-            [normalise(t) for t in texts], batch_size=1, normalize_embeddings=True, show_progress_bar=False
-        )
-        return np.asarray(encoded, dtype=np.float32)
+    def encode(self, passages: Sequence[Passage]) -> FloatArray:
+        """Return unit vectors, one text at a time: torch's result depends in its last bits on what shares the batch.
+
+        A whole text is pooled as the model says, a part of one by the mean of its token states.
+        """
+        import torch  # noqa: PLC0415 as heavy as the model that was loaded with it
+
+        vectors = np.zeros((len(passages), self.dimension), dtype=np.float32)
+        wholes = [row for row, passage in enumerate(passages) if passage.is_whole]
+        if wholes:
+            texts = [normalise(passages[row].context) for row in wholes]
+            vectors[wholes] = self._model.encode(texts, batch_size=1, normalize_embeddings=True, show_progress_bar=False)
+        parts = [row for row, passage in enumerate(passages) if not passage.is_whole]
+        for window in _windows([passages[row] for row in parts], self._tokenizer(), self.max_tokens):
+            ids = torch.tensor([window.ids])
+            with torch.inference_mode():
+                states = self._model[0]({"input_ids": ids, "attention_mask": torch.ones_like(ids)})["token_embeddings"][0]
+            vectors[[parts[row] for row in window.rows]] = window.pool(states.numpy())
+        return vectors
+
+    def _tokenizer(self) -> Tokenizer:
+        """Return the model's tokenizer as one that neither pads nor cuts."""
+        from tokenizers import Tokenizer  # noqa: PLC0415 as above
+
+        tokenizer = Tokenizer.from_str(self._model.tokenizer.backend_tokenizer.to_str())
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return tokenizer

@@ -17,29 +17,34 @@ from grader.errors import InvalidAnswerError
 from grader.evidence import NAMES, Evidence, measure
 from grader.feedback import compose
 from grader.items import MAX_ANSWER_CHARS, Gradable, Item
-from grader.matching import Matching, blank_matching, match_key_points
-from grader.profiles import ItemProfile, TextProfile, clause_texts, item_texts, profile_item, profile_text
+from grader.matching import Matching, blank_matching, match_key_points, second_looks
+from grader.profiles import ItemProfile, TextProfile, item_passages, passages, profile_item, profile_text
 from grader.results import Flag, GradingResult, Interval
 from grader.scoring import ScoringModel, default_scoring_model, grade_from_mark, mark_from_score, rounded
 from grader.signs import notice
 from grader.store import EmbeddingStore
+from grader.text import Passage
 
 # Profiles kept in memory: a bank of this many items is compared without reading the store again. About 40 kB each.
 _PROFILES_KEPT = 2_000
-# Distinct texts in one call of the encoder; bounds the memory of a large batch.
-_TEXTS_PER_CALL = 4_096
+# Distinct passages in one call of the encoder; bounds the memory of a large batch.
+_PASSAGES_PER_CALL = 4_096
 
 
 class Grader:
     """Grades answers to items. Safe to use from several threads."""
 
     def __init__(
-        self, encoder: Encoder, *, scoring_model: ScoringModel | None = None, store: EmbeddingStore | None = None
+        self,
+        encoder: Encoder,
+        *,
+        scoring_model: ScoringModel | None = None,
+        store: EmbeddingStore | None = None,
     ) -> None:
         """Put a grader together from ready parts.
 
         Args:
-            encoder: Turns texts into vectors.
+            encoder: Turns passages into vectors.
             scoring_model: Turns evidence into a score; the shipped one if left out.
             store: Keeps the vectors of items on disk; without it they are made again in every process.
 
@@ -87,11 +92,10 @@ class Grader:
         """Make and keep the vectors of items, so that grading them reads nothing more from disk.
 
         Returns:
-            How many texts were encoded; 0 where the store had them all.
+            How many passages were encoded; 0 where the store had them all.
         """
         wanted = list(items)
-        texts = list(dict.fromkeys(text for item in wanted for text in item_texts(item)))
-        table, made = self._item_vectors(texts)
+        table, made = self._item_vectors(list(dict.fromkeys(passage for item in wanted for passage in item_passages(item))))
         for item in wanted:
             self._keep(item.content_hash, profile_item(item, table.__getitem__))
         return made
@@ -110,38 +114,59 @@ class Grader:
         Raises:
             InvalidAnswerError: If an answer cannot be graded; check answers first with `check_answer` to keep the good ones.
         """
-        for _, answer in pairs:
-            check_answer(answer)
+        for _, text in pairs:
+            check_answer(text)
         measured = self._measure(pairs)
         evidence = np.array([m[2].vector() for m in measured if m[2] is not None]).reshape(-1, len(NAMES))
         scores = iter(self._model.predict(evidence))
-        return [
-            self._blank_result(item) if numbers is None else self._result(item, answer, numbers, float(next(scores)))
-            for item, answer, numbers in measured
-        ]
+        matched = iter(self._match([(item, answer) for item, answer, numbers in measured if numbers is not None]))
+        results = []
+        for item, answer, numbers in measured:
+            if numbers is None:
+                results.append(self._blank_result(item))
+            else:
+                results.append(self._result(item, answer, numbers, next(matched), float(next(scores))))
+        return results
 
     def evidence_of(self, pairs: Sequence[tuple[Gradable, str]]) -> list[Evidence | None]:
         """Return the evidence of many answers in their order, None for a blank one. This is what scoring models are fitted on."""
         return [numbers for _, _, numbers in self._measure(pairs)]
 
     def _measure(self, pairs: Sequence[tuple[Gradable, str]]) -> list[tuple[ItemProfile, TextProfile, Evidence | None]]:
-        """Return profiles and evidence of many answers; every distinct text is encoded once."""
+        """Return profiles and evidence of many answers; every distinct answer is encoded once."""
         profiles = {id(item): self._profile(item) for item, _ in pairs}
-        texts = list(dict.fromkeys(text for _, answer in pairs for text in clause_texts(answer)))
-        table: dict[str, FloatArray] = {}
-        for at in range(0, len(texts), _TEXTS_PER_CALL):
-            chunk = texts[at : at + _TEXTS_PER_CALL]
-            table.update(zip(chunk, self.encoder.encode(chunk), strict=True))
+        table = self._encode(passage for _, answer in pairs for passage in passages(answer))
         measured = []
         for item, answer in pairs:
             profile, answered = profiles[id(item)], profile_text(answer, table.__getitem__)
             measured.append((profile, answered, measure(profile, answered) if answered.clauses else None))
         return measured
 
-    def _result(self, item: ItemProfile, answer: TextProfile, evidence: Evidence, general: float) -> GradingResult:
+    def match(self, pairs: Sequence[tuple[Gradable, str]]) -> list[Matching | None]:
+        """Return what many answers do with the key points, in their order, None for a blank one."""
+        measured = self._measure(pairs)
+        matched = iter(self._match([(item, answer) for item, answer, numbers in measured if numbers is not None]))
+        return [None if numbers is None else next(matched) for _, _, numbers in measured]
+
+    def _match(self, pairs: Sequence[tuple[ItemProfile, TextProfile]]) -> list[Matching]:
+        """Return the verdicts on answers that say something; what cheap evidence leaves in doubt is looked at again here."""
+        looks = self._encode(passage for item, answer in pairs for passage in second_looks(item, answer))
+        return [match_key_points(item, answer, looks) for item, answer in pairs]
+
+    def _encode(self, wanted: Iterable[Passage]) -> dict[Passage, FloatArray]:
+        """Return the vectors of passages, each made once."""
+        distinct = list(dict.fromkeys(wanted))
+        table: dict[Passage, FloatArray] = {}
+        for at in range(0, len(distinct), _PASSAGES_PER_CALL):
+            chunk = distinct[at : at + _PASSAGES_PER_CALL]
+            table.update(zip(chunk, self.encoder.encode(chunk), strict=True))
+        return table
+
+    def _result(
+        self, item: ItemProfile, answer: TextProfile, evidence: Evidence, matching: Matching, general: float
+    ) -> GradingResult:
         """Return the result of an answer that says something."""
         authored = not item.derived and all(point.keywords for point in item.key_points)
-        matching = match_key_points(item, answer)
         too_long = self.encoder.count_tokens(answer.text) > self.encoder.max_tokens
         signs = notice(item, answer, evidence, matching, authored=authored, too_long=too_long)
         score = general
@@ -213,12 +238,12 @@ class Grader:
             if profile is not None:
                 self._profiles.move_to_end(key)
                 return profile
-        texts = item_texts(item)
+        wanted = item_passages(item)
         if isinstance(item, Item):
-            table, _ = self._item_vectors(texts)
+            table, _ = self._item_vectors(wanted)
         else:
             # A caller's own item is not kept on disk: it is theirs, and there is no end of them.
-            table = dict(zip(texts, self.encoder.encode(texts), strict=True))
+            table = dict(zip(wanted, self.encoder.encode(wanted), strict=True))
         return self._keep(key, profile_item(item, table.__getitem__))
 
     def _keep(self, key: str, profile: ItemProfile) -> ItemProfile:
@@ -229,12 +254,12 @@ class Grader:
                 self._profiles.popitem(last=False)
         return profile
 
-    def _item_vectors(self, texts: Sequence[str]) -> tuple[dict[str, FloatArray], int]:
-        """Return the vectors of an item's texts from the store, or straight from the encoder, and how many were made."""
+    def _item_vectors(self, wanted: Sequence[Passage]) -> tuple[dict[Passage, FloatArray], int]:
+        """Return the vectors of an item's passages from the store, or straight from the encoder, and how many were made."""
         if self._store is None:
-            return dict(zip(texts, self.encoder.encode(texts), strict=True)), len(texts)
-        vectors, made = self._store.get_or_make(texts, self.encoder.encode)
-        return dict(zip(texts, vectors, strict=True)), made
+            return dict(zip(wanted, self.encoder.encode(wanted), strict=True)), len(wanted)
+        vectors, made = self._store.get_or_make(wanted, self.encoder.encode)
+        return dict(zip(wanted, vectors, strict=True)), made
 
 
 def check_answer(candidate_answer: str) -> None:

@@ -6,17 +6,18 @@ verdict is a threshold on their mean, so every verdict can be worked out by hand
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from grader.denial import denied_clauses
 from grader.encoders import FloatArray
-from grader.lexical import WordIndex, coverage
 from grader.polarity import disagrees
 from grader.profiles import ItemProfile, KeyPointProfile, TextProfile
 from grader.results import EvidenceSpan, KeyPointMatch, Keywords, Verdict
 from grader.scoring import rounded
+from grader.text import Passage
 
 # Cosine at which a clause says nothing of a key point, and at which it says it: the 95th percentile of off-topic answers and
 # the median of complete ones to the shipped bank's key points, dev split, 2026.1.
@@ -28,20 +29,17 @@ _SAYING_MEAN = 0.60
 # Strength from which a key point is covered or partly covered; dev split, 2026.1, see docs/adr/0005.
 COVERED_FROM = 0.60
 PARTIAL_FROM = 0.38
-# A denial is believed only where the wording is close: below these, other words with a "not" among them are the likelier story.
-_CLOSE_WORDING = 0.66
-_SHARED_WORDS = 0.6
-# Without an author's key points there are fewer statements to weigh a clause against, so the wording has to be closer: at the
-# looser line as many right answers of the marked sets were taken for denials as wrong ones; see docs/adr/0006.
-_CLOSE_WORDING_DERIVED = 0.70
-_SHARED_WORDS_DERIVED = 0.70
-_DISAGREEING_SHARE = 1 / 3
-_DISAGREEING_SHARE_DERIVED = 1 / 5
-# A statement this much less similar than the closest one still has a say on what the clause means.
-_RIVAL_MARGIN = 0.06
+# A key point is contradicted only by a clause this close to it that denies something of the item.
+_CLOSE_WORDING = 0.60
 # Below it a misconception is only the least distant of many things an answer does not say.
 _MISCONCEPTION_SIMILARITY = 0.60
+# A clause this near to a misconception, and at most this much nearer to what is right, is looked at by itself.
+_SECOND_LOOK_SIMILARITY = 0.55
+_SECOND_LOOK_MARGIN = 0.05
 _MAX_EVIDENCE_SPANS = 3
+
+Looks = Mapping[Passage, FloatArray]
+"""Vectors of clauses by themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +65,15 @@ class Matching:
         return max(self.denied_share, denied / sum(match.weight for match in self.matches))
 
 
-def match_key_points(item: ItemProfile, answer: TextProfile) -> Matching:
-    """Return the verdict on every key point of an item."""
-    denied = _denied_clauses(item, answer)
+def match_key_points(item: ItemProfile, answer: TextProfile, looks: Looks) -> Matching:
+    """Return the verdict on every key point of an item.
+
+    Args:
+        item: The item's profile.
+        answer: The answer's profile.
+        looks: Vectors of at least the passages of `second_looks`.
+    """
+    denied = denied_clauses(item, answer)
     judged = [_match(point, answer, denied) for point in item.key_points]
     keywords, share = _keywords(item, answer)
     return Matching(
@@ -77,7 +81,7 @@ def match_key_points(item: ItemProfile, answer: TextProfile) -> Matching:
         keywords=keywords,
         keyword_coverage=share,
         said=_said(item, answer),
-        misconceptions=_misconceptions(item, answer),
+        misconceptions=_misconceptions(item, answer, looks),
         denied_share=len(denied) / max(1, len(answer.clauses)),
     )
 
@@ -209,60 +213,38 @@ def _disjoint(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def _denied_clauses(item: ItemProfile, answer: TextProfile) -> frozenset[int]:
-    """Return the clauses of the answer that say the opposite of the item's statement they are closest to.
+def second_looks(item: ItemProfile, answer: TextProfile) -> list[Passage]:
+    """Return the clauses to encode by themselves: those that may state a misconception.
 
-    A clause counts only if every statement about as close as the closest one disagrees with it: a reference that itself says
-    "not" speaks for an answer that does.
+    A clause's vector from the run over the whole answer leans towards the answer's subject, and so towards what is right. Where
+    it comes near to a misconception all the same, the clause by itself tells which of the two it is.
     """
-    least = _DISAGREEING_SHARE_DERIVED if item.derived else _DISAGREEING_SHARE
-    close, shared = (_CLOSE_WORDING_DERIVED, _SHARED_WORDS_DERIVED) if item.derived else (_CLOSE_WORDING, _SHARED_WORDS)
-    statements = [(form.text, form.vector) for point in item.key_points for form in point.forms]
-    statements += [
-        (clause.text, vector)
-        for reference in item.references
-        for clause, vector in zip(reference.clauses, reference.vectors, strict=True)
-    ]
-    table = np.stack([vector for _, vector in statements]) @ answer.vectors.T
-    denied = set()
-    for at, clause in enumerate(answer.clauses):
-        best = float(table[:, at].max())
-        if best < close:
-            continue
-        near = [text for (text, _), cosine in zip(statements, table[:, at], strict=True) if cosine >= best - _RIVAL_MARGIN]
-        near = [text for text in near if _shared_words(text, clause.text) >= shared]
-        if near and all(disagrees(clause.text, text, share=least) for text in near):
-            denied.add(at)
-    return frozenset(denied)
+    if not item.misconceptions or not answer.clauses:
+        return []
+    wrong = np.stack([misconception.vector for misconception in item.misconceptions]) @ answer.vectors.T
+    margins = wrong - (item.right @ answer.vectors.T).max(axis=0)
+    doubtful = ((wrong >= _SECOND_LOOK_SIMILARITY) & (margins >= -_SECOND_LOOK_MARGIN)).any(axis=0)
+    return [Passage.whole(clause.text) for clause, is_doubtful in zip(answer.clauses, doubtful, strict=True) if is_doubtful]
 
 
-def _shared_words(one: str, other: str) -> float:
-    """Return the share of the shorter text's content words that the other text holds, in [0, 1]."""
-    left, right = WordIndex.of(one), WordIndex.of(other)
-    small, large = (left, right) if len(left.words) <= len(right.words) else (right, left)
-    return coverage([w.stem for w in small.words if w.is_content], large)
-
-
-def _misconceptions(item: ItemProfile, answer: TextProfile) -> tuple[tuple[int, float], ...]:
+def _misconceptions(item: ItemProfile, answer: TextProfile, looks: Looks) -> tuple[tuple[int, float], ...]:
     """Return the misconceptions that a part of the answer is nearer to than to any right statement, with by how much.
 
-    The parts are the answer's clauses and the answer as a whole; a part that denies a misconception does not state it.
+    The parts are the clauses that were given a second look and the answer as a whole; a part that denies a misconception does
+    not state it.
     """
     if not item.misconceptions:
         return ()
-    right = np.concatenate(
-        [form.vectors for point in item.key_points for form in point.forms]
-        + [np.vstack([reference.vectors, reference.vector]) for reference in item.references]
-    )
-    parts = np.concatenate([answer.vectors, answer.vector[None, :]])
-    texts = [*(clause.text for clause in answer.clauses), answer.text]
-    nearest_right = (right @ parts.T).max(axis=0)
+    parts = [(clause.text, looks[Passage.whole(clause.text)]) for clause in answer.clauses if Passage.whole(clause.text) in looks]
+    parts.append((answer.text, answer.vector))
+    vectors = np.stack([vector for _, vector in parts])
+    nearest_right = (item.right @ vectors.T).max(axis=0)
     found = []
     for position, misconception in enumerate(item.misconceptions):
-        cosines = (misconception.vectors @ parts.T)[0]
+        cosines = vectors @ misconception.vector
         margins = [
             float(cosine - rival)
-            for cosine, rival, text in zip(cosines, nearest_right, texts, strict=True)
+            for cosine, rival, (text, _) in zip(cosines, nearest_right, parts, strict=True)
             if cosine >= _MISCONCEPTION_SIMILARITY and cosine > rival and not disagrees(text, misconception.text)
         ]
         if margins:

@@ -13,7 +13,7 @@ import numpy as np
 from grader.encoders import FloatArray
 from grader.items import Gradable, KeyPoint
 from grader.lexical import WordIndex
-from grader.text import Span, Word, clauses, function_words, sentences, words
+from grader.text import Passage, Span, Word, clauses, function_words, sentences, words
 
 # Clauses of one answer that are compared one by one. More than a careful answer has; a longer text is flagged as truncated.
 MAX_CLAUSES = 80
@@ -21,7 +21,7 @@ MAX_CLAUSES = 80
 _MAX_DERIVED_KEY_POINTS = 6
 _SHORTEST_KEY_POINT_WORDS = 3
 
-Lookup = Callable[[str], FloatArray]
+Lookup = Callable[[Passage], FloatArray]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,16 +65,41 @@ class KeyPointProfile:
     keywords: tuple[tuple[tuple[Word, ...], ...], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence or clause of an item, with its vector and its words."""
+
+    text: str
+    vector: FloatArray
+    index: WordIndex
+
+
 @dataclass(frozen=True, kw_only=True)
 class ItemProfile:
-    """Everything of an item that an answer is compared with."""
+    """Everything of an item that an answer is compared with.
+
+    `right` has the vectors of all that is right, each sentence or clause by itself and each reference as a whole, shape
+    `(n, dimension)`.
+    """
 
     item: Gradable
     question: TextProfile | None
     references: tuple[TextProfile, ...]
     key_points: tuple[KeyPointProfile, ...]
     misconceptions: tuple[TextProfile, ...]
+    right: FloatArray
     derived: bool
+
+    @cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        """What the item says, piece by piece: the sentences of its key points, and the clauses of its references."""
+        forms = [Statement(form.text, form.vector, form.index) for point in self.key_points for form in point.forms]
+        clauses_ = [
+            Statement(clause.text, vector, WordIndex.of(clause.text))
+            for reference in self.references
+            for clause, vector in zip(reference.clauses, reference.vectors, strict=True)
+        ]
+        return (*forms, *clauses_)
 
     @cached_property
     def question_stems(self) -> frozenset[str]:
@@ -82,46 +107,56 @@ class ItemProfile:
         return self.question.content if self.question else frozenset()
 
 
-def clause_texts(text: str) -> list[str]:
+def passages(text: str) -> list[Passage]:
     """Return a text and its clauses: what has to be encoded for its profile."""
-    return [text, *(clause.text for clause in clauses(text)[:MAX_CLAUSES])]
+    return [Passage.whole(text), *(Passage(text, clause.start, clause.end) for clause in clauses(text)[:MAX_CLAUSES])]
 
 
-def item_texts(item: Gradable) -> list[str]:
-    """Return every text of an item that has to be encoded, each once, in a stable order."""
-    texts: list[str] = [item.question] if item.question.strip() else []
+def item_passages(item: Gradable) -> list[Passage]:
+    """Return every passage of an item that has to be encoded, each once, in a stable order."""
+    found: list[Passage] = [Passage.whole(item.question)] if item.question.strip() else []
     for reference in item.reference_answers:
-        texts += clause_texts(reference.text)
+        found += passages(reference.text)
     for key_point in effective_key_points(item):
-        texts += [key_point.text, *key_point.examples]
-    texts += [m.text for m in item.misconceptions]
-    return list(dict.fromkeys(texts))
+        found += [Passage.whole(text) for text in (key_point.text, *key_point.examples)]
+    if item.misconceptions:
+        found += [Passage.whole(m.text) for m in item.misconceptions]
+        # A misconception is told from what is right clause by clause, each by itself; see `matching.second_looks`.
+        found += [Passage.whole(span.text) for r in item.reference_answers for span in clauses(r.text)[:MAX_CLAUSES]]
+    return list(dict.fromkeys(found))
 
 
 def profile_text(text: str, lookup: Lookup) -> TextProfile:
     """Return a text's profile; a text without letters or digits has a zero vector and no clause."""
     spans = tuple(clauses(text)[:MAX_CLAUSES])
-    whole = lookup(text)
+    whole = lookup(Passage.whole(text))
     if not spans:
         return TextProfile(text=text, vector=whole * 0, clauses=(), vectors=whole[None, :][:0])
-    return TextProfile(text=text, vector=whole, clauses=spans, vectors=np.stack([lookup(span.text) for span in spans]))
+    vectors = np.stack([lookup(Passage(text, span.start, span.end)) for span in spans])
+    return TextProfile(text=text, vector=whole, clauses=spans, vectors=vectors)
 
 
 def profile_item(item: Gradable, lookup: Lookup) -> ItemProfile:
-    """Return an item's profile. Every text of `item_texts` is looked up; nothing is encoded here."""
+    """Return an item's profile. Every passage of `item_passages` is looked up; nothing is encoded here."""
+    references = tuple(profile_text(reference.text, lookup) for reference in item.reference_answers)
+    key_points = tuple(
+        KeyPointProfile(
+            key_point=key_point,
+            forms=tuple(_profile_sentence(text, lookup) for text in (key_point.text, *key_point.examples)),
+            keywords=tuple(tuple(tuple(words(form)) for form in forms) for forms in key_point.keywords),
+        )
+        for key_point in effective_key_points(item)
+    )
+    right = [form.vector for point in key_points for form in point.forms] + [reference.vector for reference in references]
+    if item.misconceptions:
+        right += [lookup(Passage.whole(clause.text)) for reference in references for clause in reference.clauses]
     return ItemProfile(
         item=item,
         question=_profile_sentence(item.question, lookup) if item.question.strip() else None,
-        references=tuple(profile_text(reference.text, lookup) for reference in item.reference_answers),
-        key_points=tuple(
-            KeyPointProfile(
-                key_point=key_point,
-                forms=tuple(_profile_sentence(text, lookup) for text in (key_point.text, *key_point.examples)),
-                keywords=tuple(tuple(tuple(words(form)) for form in forms) for forms in key_point.keywords),
-            )
-            for key_point in effective_key_points(item)
-        ),
+        references=references,
+        key_points=key_points,
         misconceptions=tuple(_profile_sentence(m.text, lookup) for m in item.misconceptions),
+        right=np.stack(right),
         derived=not item.key_points,
     )
 
@@ -159,5 +194,5 @@ def _terms(sentence: str, asked: set[str]) -> list[str]:
 
 def _profile_sentence(text: str, lookup: Lookup) -> TextProfile:
     """Return the profile of a text that says one thing: it is its own only clause."""
-    vector = lookup(text)
+    vector = lookup(Passage.whole(text))
     return TextProfile(text=text, vector=vector, clauses=(Span(0, len(text), text),), vectors=vector[None, :])

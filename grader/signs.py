@@ -54,7 +54,7 @@ _OFF_TOPIC_SAID = 0.30
 _OFF_TOPIC_KEYWORDS = 0.55
 _OFF_TOPIC_CEILING = 0.15
 
-# What contradictions cost: nothing up to a share that one right answer in twenty of the dev split has by mistake, most of
+# What contradictions cost: nothing up to a share that one right answer in fifteen of the dev split has by mistake, most of
 # the mark from nearly half of the answer on. A little is always left because a rule can be wrong, and a person is asked to look.
 _CONTRADICTION_FROM = 0.12
 _CONTRADICTION_FULL = 0.45
@@ -63,8 +63,8 @@ _CONTRADICTION_COST = 0.85
 _CONTRADICTION_COST_DERIVED = 0.65
 _CONTRADICTED_SHARE = 0.20
 # What a misconception costs that an answer states as its own, by how much nearer it is to it than to what is right: from the
-# margin .08 on, which 72 % of the wrong answers of the dev split have and 3 % of the complete ones, half and more.
-_MISCONCEPTION_FULL = 0.14
+# margin .08 on, which 75 % of the wrong answers of the dev split have and none of the complete ones, two thirds and more.
+_MISCONCEPTION_FULL = 0.10
 _MISCONCEPTION_COST = 0.85
 _MISCONCEPTION_STATED = 0.05
 _TOO_SHORT_WORDS = 4

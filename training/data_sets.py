@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grader import EmbeddingStore, Encoder, Gradable, ReferenceAnswer
+from grader.text import Passage
 
 _MAX_TEXT_CHARS = 5_000
 
@@ -114,9 +115,9 @@ class StoredEncoder:
         """Return how many tokens a text has."""
         return self._encoder.count_tokens(text)
 
-    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    def encode(self, passages: Sequence[Passage]) -> npt.NDArray[np.float32]:
         """Return unit vectors, from the store where it has them."""
-        return self._store.get_or_make(texts, self._encoder.encode)[0]
+        return self._store.get_or_make(passages, self._encoder.encode)[0]
 
 
 def _rows(rule: SetRule, data_dir: Path, splits: Iterable[str], *, raw_scores: bool) -> Iterator[MarkedAnswer]:

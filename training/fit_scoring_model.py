@@ -29,8 +29,6 @@ from grader import (
     ScoringModel,
     default_bank_dir,
 )
-from grader.matching import match_key_points
-from grader.profiles import clause_texts, item_texts, profile_item, profile_text
 from grader.scoring import blended
 from grader.weights import prepare
 from training.data_sets import RULES, MarkedAnswer, StoredEncoder, balanced_weights, fitting_rows
@@ -137,15 +135,11 @@ def fit_blend(model: ScoringModel, grader: Grader, bank: ItemBank) -> ScoringMod
     rows: list[tuple[str, float, float]] = []
     for item in bank:
         responses = [r for r in bank.responses[item.id] if r.split == "dev" and r.kind in _ORDINARY_KINDS]
-        texts = [*item_texts(item), *(text for r in responses for text in clause_texts(r.candidate_answer))]
-        lookup = dict(zip(texts, grader.encoder.encode(texts), strict=True)).__getitem__
-        profile = profile_item(item, lookup)
-        evidence = grader.evidence_of([(item, r.candidate_answer) for r in responses])
-        for response, numbers in zip(responses, evidence, strict=True):
-            if numbers is None:
+        pairs = [(item, r.candidate_answer) for r in responses]
+        for response, numbers, matching in zip(responses, grader.evidence_of(pairs), grader.match(pairs), strict=True):
+            if numbers is None or matching is None:
                 continue
             general = float(model.predict(numbers.vector()[None, :])[0])
-            matching = match_key_points(profile, profile_text(response.candidate_answer, lookup))
             rows.append(
                 (item.id, blended(general, matching.said, matching.keyword_coverage), response.human_mark / item.max_mark)
             )

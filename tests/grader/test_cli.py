@@ -338,7 +338,7 @@ def test_batch_into_a_folder_that_is_not_there_says_so(run: Runner, tmp_path: Pa
 
 def test_batch_stopped_by_ctrl_c_exits_with_130_and_can_be_resumed(grader_home: Path, tmp_path: Path) -> None:
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
-    source.write_text("item_id,candidate_answer\n" + f"dropout,{ANSWER}\n" * 3 + "dropout,It is one word.\n" * 2_000)
+    source.write_text("item_id,candidate_answer\n" + f"dropout,{ANSWER}\n" * 3 + "dropout,It is one word.\n" * 20_000)
     note = target.with_name("out.csv.part.json")
     with subprocess.Popen(child("batch", source, target, home=grader_home), stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from grader import EncoderError, OnnxEncoder, SentenceTransformerEncoder
+from grader.encoders import Encoder, FloatArray
+from grader.text import Passage, clauses
 from grader.weights import find_weights
 
 SUBJECTS = [
@@ -35,6 +38,11 @@ def varied_texts() -> list[str]:
     return [*ODD, *combined]
 
 
+def encoded(encoder: Encoder, texts: Sequence[str]) -> FloatArray:
+    """Return the vectors of whole texts."""
+    return encoder.encode([Passage.whole(text) for text in texts])
+
+
 @pytest.fixture(scope="module")
 def encoder(prepared_model: Path) -> OnnxEncoder:
     return OnnxEncoder(prepared_model)
@@ -48,7 +56,7 @@ def texts() -> list[str]:
 @pytest.fixture(scope="module")
 def alone(encoder: OnnxEncoder, texts: list[str]) -> dict[str, bytes]:
     """Return the bytes of each text's vector, encoded by itself."""
-    return {text: encoder.encode([text]).tobytes() for text in texts}
+    return {text: encoded(encoder, [text]).tobytes() for text in texts}
 
 
 @pytest.fixture(scope="module")
@@ -67,33 +75,34 @@ def test_a_vector_is_the_same_to_the_bit_in_any_batch_and_order(
     order = random.Random(size).sample(texts, len(texts))  # noqa: S311 no secret is at stake
     for at in range(0, len(order), size):
         batch = order[at : at + size]
-        assert [row.tobytes() for row in encoder.encode(batch)] == [alone[text] for text in batch]
+        assert [row.tobytes() for row in encoded(encoder, batch)] == [alone[text] for text in batch]
 
 
 def test_a_vector_is_the_same_to_the_bit_on_any_number_of_cores(
     prepared_model: Path, texts: list[str], alone: dict[str, bytes]
 ) -> None:
     one_core = OnnxEncoder(prepared_model, threads=1)
-    assert [row.tobytes() for row in one_core.encode(texts[::5])] == [alone[text] for text in texts[::5]]
+    assert [row.tobytes() for row in encoded(one_core, texts[::5])] == [alone[text] for text in texts[::5]]
 
 
 def test_a_vector_is_the_same_to_the_bit_from_several_threads(
     encoder: OnnxEncoder, texts: list[str], alone: dict[str, bytes]
 ) -> None:
     with ThreadPoolExecutor(4) as pool:
-        rows = list(pool.map(lambda text: encoder.encode([text, "another"])[0].tobytes(), texts[::5]))
-    assert rows == [alone[text] for text in texts[::5]]
+        rows = list(pool.map(lambda text: encoded(encoder, [text, "another"])[0].tobytes(), texts[::5]))
+        lone_rows = list(pool.map(lambda text: encoded(encoder, [text])[0].tobytes(), texts[::5]))
+    assert rows == lone_rows == [alone[text] for text in texts[::5]]
 
 
 def test_vectors_have_unit_length_and_single_precision(encoder: OnnxEncoder, texts: list[str]) -> None:
-    vectors = encoder.encode(texts[:40])
+    vectors = encoded(encoder, texts[:40])
     assert vectors.dtype == np.float32
     assert vectors.shape == (40, encoder.dimension) == (40, 384)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1.0, abs=1e-5)
 
 
 def test_no_text_gives_no_vector(encoder: OnnxEncoder, reference: SentenceTransformerEncoder) -> None:
-    assert encoder.encode([]).shape == reference.encode([]).shape == (0, 384)
+    assert encoded(encoder, []).shape == encoded(reference, []).shape == (0, 384)
 
 
 def test_vectors_agree_with_sentence_transformers(
@@ -101,7 +110,7 @@ def test_vectors_agree_with_sentence_transformers(
 ) -> None:
     sample = [text for text in texts[len(ODD) :: 12] if len(text) < 1_000] + ["word " * 400, "", "x", "[CLS] 😀"]
     assert len(sample) >= 20
-    assert np.abs(encoder.encode(sample) - reference.encode(sample)).max() <= 1e-5
+    assert np.abs(encoded(encoder, sample) - encoded(reference, sample)).max() <= 1e-5
 
 
 def test_both_encoders_read_and_count_the_same_tokens(encoder: OnnxEncoder, reference: SentenceTransformerEncoder) -> None:
@@ -113,26 +122,26 @@ def test_both_encoders_read_and_count_the_same_tokens(encoder: OnnxEncoder, refe
 
 def test_what_follows_the_last_token_that_is_read_changes_nothing(encoder: OnnxEncoder) -> None:
     long = "word " * 300
-    assert (encoder.encode([long]) == encoder.encode([long + "and something else"])).all()
-    assert (encoder.encode(["word " * 254]) == encoder.encode([long])).all()
-    assert (encoder.encode(["word " * 253]) != encoder.encode([long])).any()
+    assert (encoded(encoder, [long]) == encoded(encoder, [long + "and something else"])).all()
+    assert (encoded(encoder, ["word " * 254]) == encoded(encoder, [long])).all()
+    assert (encoded(encoder, ["word " * 253]) != encoded(encoder, [long])).any()
 
 
 def test_texts_that_are_normalised_alike_have_one_vector(encoder: OnnxEncoder) -> None:
-    vectors = encoder.encode(["caf\u00e9  au lait", "cafe\u0301 au\u200b lait "])
+    vectors = encoded(encoder, ["caf\u00e9  au lait", "cafe\u0301 au\u200b lait "])
     assert (vectors[0] == vectors[1]).all()
 
 
 def test_closeness_of_meaning_is_closeness_of_vectors(encoder: OnnxEncoder) -> None:
-    same, near, far = encoder.encode(
-        ["Dropout reduces overfitting.", "Overfitting is lowered by dropout.", "I had soup for lunch."]
+    same, near, far = encoded(
+        encoder, ["Dropout reduces overfitting.", "Overfitting is lowered by dropout.", "I had soup for lunch."]
     )
     assert same @ near > 0.8
     assert same @ far < 0.3
 
 
 def test_signatures_tell_encoders_apart(encoder: OnnxEncoder, reference: SentenceTransformerEncoder) -> None:
-    assert encoder.signature == "all-MiniLM-L6-v2@53aa51172d14/onnx-fp32"
+    assert encoder.signature == "all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v2"
     assert reference.signature.endswith("/torch-fp32")
 
 
@@ -151,3 +160,39 @@ def test_a_damaged_file_is_refused_by_name(prepared_model: Path, tmp_path: Path,
     (tmp_path / name).write_bytes(b"garbage")
     with pytest.raises(EncoderError, match="cannot be loaded"):
         OnnxEncoder(tmp_path)
+
+
+LONG = (
+    " ".join(f"Sentence number {number} tells of layer {number} and what it learns." for number in range(60))
+    + " The river flooded the bank."
+)
+
+
+@pytest.mark.parametrize(
+    "text", ["It falls. It is heavy, they say.", "Ünï 😀 codé.\n\n- ﬁrst\n- second", "第一句。第二句！", LONG]
+)
+def test_a_passage_has_one_vector_whatever_is_asked_with_it(encoder: OnnxEncoder, text: str) -> None:
+    wanted = [Passage.whole(text), *(Passage(text, span.start, span.end) for span in clauses(text))]
+    alone = [encoder.encode([passage])[0].tobytes() for passage in wanted]
+    assert [row.tobytes() for row in encoder.encode(wanted[::-1])] == alone[::-1]
+
+
+def test_passages_agree_with_sentence_transformers(encoder: OnnxEncoder, reference: SentenceTransformerEncoder) -> None:
+    wanted = [Passage(LONG, span.start, span.end) for span in clauses(LONG)]
+    assert np.abs(encoder.encode(wanted) - reference.encode(wanted)).max() <= 1e-5
+
+
+def test_a_passage_is_understood_within_its_text(encoder: OnnxEncoder) -> None:
+    river, money = "The river rose. The bank was flooded.", "He sold shares. The bank was flooded."
+    one, other, alone = encoder.encode([Passage(river, 16, 37), Passage(money, 16, 37), Passage.whole("The bank was flooded.")])
+    assert one @ other < 0.95
+    assert one @ alone > other @ alone
+
+
+def test_the_end_of_a_long_text_is_read_in_passages(encoder: OnnxEncoder) -> None:
+    last = clauses(LONG)[-1]
+    end = encoder.encode([Passage(LONG, last.start, last.end)])[0]
+    same, other = encoded(encoder, [last.text, clauses(LONG)[0].text])
+    assert end @ same > end @ other
+    cut = "unspaced" * 400
+    assert np.linalg.norm(encoder.encode([Passage(cut + " b", 0, len(cut))])) == pytest.approx(1.0, abs=1e-5)

@@ -11,6 +11,7 @@ from grader import EVIDENCE_NAMES, Gradable, ReferenceAnswer
 from grader.encoders import FloatArray
 from grader.evidence import Evidence, function_share, measure
 from grader.profiles import profile_item, profile_text
+from grader.text import Passage
 
 QUESTION = "What does dropout do?"
 REFERENCE = "Neurons vanish at random. The network becomes robust."
@@ -26,8 +27,8 @@ VECTORS = {
 }
 
 
-def lookup(text: str) -> FloatArray:
-    return np.array(VECTORS[text], dtype=np.float32)
+def lookup(passage: Passage) -> FloatArray:
+    return np.array(VECTORS[passage.text], dtype=np.float32)
 
 
 def evidence_of(answer: str, *references: str, question: str = QUESTION) -> Evidence:

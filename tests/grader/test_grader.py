@@ -111,7 +111,7 @@ def test_neither_small_calls_nor_a_small_memory_change_a_result(
     real_grader: Grader, pairs: list[tuple[Gradable, str]], one_by_one: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("grader.grader._PROFILES_KEPT", 1)
-    monkeypatch.setattr("grader.grader._TEXTS_PER_CALL", 3)
+    monkeypatch.setattr("grader.grader._PASSAGES_PER_CALL", 3)
     small = Grader(real_grader.encoder)
     assert [result.to_json() for result in small.grade_many(pairs[-9:])] == one_by_one[-9:]
     assert len(small._profiles) == 1

@@ -16,7 +16,7 @@ import pytest
 
 from grader import EmbeddingStore, Gradable, Grader, InvalidBankError, ItemBank, ReferenceAnswer
 from grader.lexical import WordIndex
-from grader.text import stem, words
+from grader.text import Passage, stem, words
 
 BANKS = Path(__file__).parent.parent / "data" / "banks"
 CODE = """
@@ -24,9 +24,10 @@ CODE = """
     from pathlib import Path
     import numpy as np
     from grader import EmbeddingStore
+    from grader.text import Passage
     def make(texts):
-        return np.array([[len(t), sum(map(ord, t)), 0.1, -1] for t in texts], dtype=np.float32)
-    texts = [f"text {number}" for number in range(300)]
+        return np.array([[len(p.text), sum(map(ord, p.text)), 0.1, -1] for p in texts], dtype=np.float32)
+    texts = [Passage.whole(f"text {number}") for number in range(300)]
     print("ready", flush=True)
     sys.stdin.readline()
     with EmbeddingStore(Path(sys.argv[1]), signature="one", dimension=4) as store:
@@ -69,7 +70,7 @@ def test_a_database_of_something_else_is_foreign(tmp_path: Path, table: str) -> 
     connection.commit()
     connection.close()
     with EmbeddingStore(tmp_path / "v.sqlite", signature="one", dimension=4) as store:
-        assert store.get_or_make(["a"], lambda texts: np.ones((len(texts), 4), dtype=np.float32))[1] == 1
+        assert store.get_or_make([Passage.whole("a")], lambda texts: np.ones((len(texts), 4), dtype=np.float32))[1] == 1
 
 
 @pytest.mark.parametrize("word", ["naïve", "façade"])

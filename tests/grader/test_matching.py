@@ -9,8 +9,9 @@ import pytest
 
 from grader import EvidenceSpan, Gradable, KeyPoint, KeyPointMatch, Keywords, Misconception, ReferenceAnswer, Verdict
 from grader.encoders import FloatArray
-from grader.matching import Matching, blank_matching, match_key_points, said_scale
+from grader.matching import Matching, blank_matching, match_key_points, said_scale, second_looks
 from grader.profiles import effective_key_points, profile_item, profile_text
+from grader.text import Passage
 
 Vectors = dict[str, tuple[float, float, float]]
 POINT = KeyPoint(id="vanish", text="Neurons vanish at random.", keywords=(("neuron", "unit"), ("random",)))
@@ -38,10 +39,12 @@ def matching_of(
         misconceptions=misconceptions,
     )
 
-    def lookup(text: str) -> FloatArray:
-        return np.array(known[text], dtype=np.float32)
+    def lookup(passage: Passage) -> FloatArray:
+        return np.array(known[passage.text], dtype=np.float32)
 
-    return match_key_points(profile_item(item, lookup), profile_text(answer, lookup))
+    profile, answered = profile_item(item, lookup), profile_text(answer, lookup)
+    looks = {passage: lookup(passage) for passage in second_looks(profile, answered)}
+    return match_key_points(profile, answered, looks)
 
 
 @pytest.mark.parametrize(("similarity", "expected"), [(-1, 0), (0.35, 0), (0.525, 0.5), (0.595, 0.7), (0.7, 1), (1, 1)])
@@ -253,3 +256,26 @@ def test_a_single_long_sentence_gives_a_point_for_each_clause_and_six_at_most() 
     points = effective_key_points(item)
     assert len(points) == 6
     assert points[1].text == f"and {clause}"
+
+
+@pytest.mark.parametrize(
+    ("to_belief", "to_point", "is_looked_at"), [(0.7, 0.5, True), (0.6, 0.64, True), (0.6, 0.7, False), (0.5, 0.1, False)]
+)
+def test_a_clause_near_to_a_misconception_is_looked_at_by_itself(to_belief: float, to_point: float, is_looked_at: bool) -> None:
+    """The clause's place in its answer and the clause by itself have vectors of their own, and the latter decides."""
+    belief = Misconception(id="heavier", text="A heavy thing falls faster.", feedback="All fall equally fast.")
+    answer = "Heavy things fall faster. Steel is heavy."
+    clause, rest = "Heavy things fall faster.", "Steel is heavy."
+
+    def lookup(passage: Passage) -> FloatArray:
+        alone = {belief.text: (0, 1, 0), POINT.text: (1, 0, 0), clause: (0, 1, 0)}
+        within = {clause: (to_point, to_belief, math.sqrt(1 - to_belief**2 - to_point**2)), rest: (0, 0, 1)}
+        table = within if passage.context == answer else alone
+        return np.array(table.get(passage.text, (0, 0, 1)), dtype=np.float32)
+
+    item = Gradable(reference_answers=(ReferenceAnswer(text=REFERENCE),), key_points=(POINT,), misconceptions=(belief,))
+    profile, answered = profile_item(item, lookup), profile_text(answer, lookup)
+    wanted = second_looks(profile, answered)
+    assert wanted == ([Passage.whole(clause)] if is_looked_at else [])
+    found = match_key_points(profile, answered, {passage: lookup(passage) for passage in wanted}).misconceptions
+    assert found == (((0, 1.0),) if is_looked_at else ())

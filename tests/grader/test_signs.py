@@ -12,6 +12,7 @@ from grader.encoders import FloatArray
 from grader.matching import Matching
 from grader.profiles import profile_item, profile_text
 from grader.signs import Signs, notice
+from grader.text import Passage
 
 QUESTION = "What does dropout do to a network?"
 REFERENCE = "While the network is being trained, dropout switches off a random share of its neurons, so that it does not overfit."
@@ -73,7 +74,7 @@ def noticed(
     )
 
 
-def lookup(text: str) -> FloatArray:
+def lookup(passage: Passage) -> FloatArray:
     return np.array([1.0, 0.0], dtype=np.float32)
 
 
@@ -182,7 +183,7 @@ def test_the_more_is_denied_the_less_is_left() -> None:
 
 
 def test_the_more_plainly_a_misconception_is_stated_the_less_is_left() -> None:
-    signs = [noticed(matching=replace(MATCHED, misconceptions=((3, margin),))) for margin in (0.0, 0.02, 0.1, 0.5)]
+    signs = [noticed(matching=replace(MATCHED, misconceptions=((3, margin),))) for margin in (0.0, 0.02, 0.06, 0.5)]
     factors = [sign.factor for sign in signs]
     assert factors == sorted(factors, reverse=True)
     assert len(set(factors)) == 4

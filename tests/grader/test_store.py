@@ -14,9 +14,14 @@ import pytest
 
 from grader import EmbeddingStore, Gradable, Grader, OnnxEncoder, ReferenceAnswer
 from grader.encoders import FloatArray
+from grader.text import Passage
 
 DIMENSION = 4
-TEXTS = [f"text {number}" for number in range(2_000)]
+PASSAGES = [Passage.whole(f"text {number}") for number in range(2_000)]
+
+
+def passages(*texts: str) -> list[Passage]:
+    return [Passage.whole(text) for text in texts]
 
 
 class CountingMaker:
@@ -25,9 +30,9 @@ class CountingMaker:
     def __init__(self) -> None:
         self.calls: list[list[str]] = []
 
-    def __call__(self, texts: Sequence[str]) -> FloatArray:
-        self.calls.append(list(texts))
-        return np.array([[len(t), sum(map(ord, t)), 0.1, -1] for t in texts], dtype=np.float32)
+    def __call__(self, wanted: Sequence[Passage]) -> FloatArray:
+        self.calls.append([passage.text for passage in wanted])
+        return np.array([[len(p.text), sum(map(ord, p.context)), 0.1 + p.start, -1] for p in wanted], dtype=np.float32)
 
 
 class CountingEncoder:
@@ -38,9 +43,9 @@ class CountingEncoder:
         self.signature, self.dimension, self.max_tokens = encoder.signature, encoder.dimension, encoder.max_tokens
         self.texts: list[str] = []
 
-    def encode(self, texts: Sequence[str]) -> FloatArray:
-        self.texts += texts
-        return self._encoder.encode(texts)
+    def encode(self, passages: Sequence[Passage]) -> FloatArray:
+        self.texts += [passage.text for passage in passages]
+        return self._encoder.encode(passages)
 
     def count_tokens(self, text: str) -> int:
         return self._encoder.count_tokens(text)
@@ -67,26 +72,26 @@ def opened(path: Path, signature: str = "one") -> EmbeddingStore:
 
 def filled(path: Path) -> None:
     with opened(path) as store:
-        assert store.get_or_make(TEXTS, CountingMaker())[1] == len(TEXTS)
+        assert store.get_or_make(PASSAGES, CountingMaker())[1] == len(PASSAGES)
 
 
 def checked(path: Path, signature: str = "one") -> int:
     """Check that a store gives right vectors and keeps them, and return how many it had to make again."""
     make = CountingMaker()
     with opened(path, signature) as store:
-        vectors, made = store.get_or_make(TEXTS, make)
-        assert (vectors == CountingMaker()(TEXTS)).all()
+        vectors, made = store.get_or_make(PASSAGES, make)
+        assert (vectors == CountingMaker()(PASSAGES)).all()
         assert sum(map(len, make.calls)) == made
     with opened(path, signature) as store:
-        assert store.get_or_make(TEXTS, make)[1] == 0
-        assert len(store) == len(TEXTS)
+        assert store.get_or_make(PASSAGES, make)[1] == 0
+        assert len(store) == len(PASSAGES)
     return made
 
 
 def test_vectors_come_back_in_the_order_of_the_texts(path: Path, make: CountingMaker) -> None:
     with opened(path) as store:
-        store.get_or_make(["bb", "a"], make)
-        vectors, made = store.get_or_make(["a", "ccc", "bb", "a"], make)
+        store.get_or_make(passages("bb", "a"), make)
+        vectors, made = store.get_or_make(passages("a", "ccc", "bb", "a"), make)
     assert vectors[:, 0].tolist() == [1, 3, 2, 1]
     assert vectors.dtype == np.float32
     assert (made, make.calls) == (1, [["bb", "a"], ["ccc"]])
@@ -94,7 +99,7 @@ def test_vectors_come_back_in_the_order_of_the_texts(path: Path, make: CountingM
 
 def test_repeats_and_texts_that_are_encoded_alike_are_made_once(path: Path, make: CountingMaker) -> None:
     with opened(path) as store:
-        _, made = store.get_or_make(["a b", "a  b", "a b", "a\u00a0b"], make)
+        _, made = store.get_or_make(passages("a b", "a  b", "a b", "a\u00a0b"), make)
         assert made == len(store) == 1
     assert [len(call) for call in make.calls] == [1]
 
@@ -142,7 +147,7 @@ def test_a_changed_reference_embeds_only_itself(tmp_path: Path, encoder: Countin
 def test_what_is_no_database_is_replaced(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    assert checked(path) == len(TEXTS)
+    assert checked(path) == len(PASSAGES)
 
 
 def test_a_file_cut_short_is_made_good(path: Path) -> None:
@@ -163,24 +168,24 @@ def test_garbage_in_the_middle_is_made_good(path: Path, share: float) -> None:
 
 def test_garbage_that_comes_while_the_store_is_open_is_made_good(path: Path) -> None:
     # Larger than SQLite's page cache, so that it has to read the file again.
-    def make(texts: Sequence[str]) -> FloatArray:
-        return np.array([[len(t), sum(map(ord, t)), *[0.5] * 1_022] for t in texts], dtype=np.float32)
+    def make(wanted: Sequence[Passage]) -> FloatArray:
+        return np.array([[len(p.text), sum(map(ord, p.text)), *[0.5] * 1_022] for p in wanted], dtype=np.float32)
 
     with EmbeddingStore(path, signature="one", dimension=1_024) as store:
-        store.get_or_make(TEXTS, make)
+        store.get_or_make(PASSAGES, make)
     with EmbeddingStore(path, signature="one", dimension=1_024) as store:
         with path.open("r+b") as file:
             file.seek(4_096)
             file.write(b"\xa5" * (path.stat().st_size - 4_096))
-        vectors, made = store.get_or_make(TEXTS, make)
-        assert made == len(TEXTS)
-        assert (vectors == make(TEXTS)).all()
-        assert len(store) == len(TEXTS)
+        vectors, made = store.get_or_make(PASSAGES, make)
+        assert made == len(PASSAGES)
+        assert (vectors == make(PASSAGES)).all()
+        assert len(store) == len(PASSAGES)
 
 
 def test_one_flipped_bit_of_a_vector_makes_only_that_one_again(path: Path) -> None:
     filled(path)
-    vector = CountingMaker()([TEXTS[1_000]]).tobytes()
+    vector = CountingMaker()([PASSAGES[1_000]]).tobytes()
     content = bytearray(path.read_bytes())
     assert content.count(vector) >= 1
     content[content.index(vector) + 5] ^= 1
@@ -191,7 +196,9 @@ def test_one_flipped_bit_of_a_vector_makes_only_that_one_again(path: Path) -> No
 def test_a_vector_of_another_length_is_made_again(path: Path) -> None:
     filled(path)
     connection = sqlite3.connect(path)
-    connection.execute("UPDATE vectors SET vector = substr(vector, 1, 8) WHERE text_hash = (SELECT min(text_hash) FROM vectors)")
+    connection.execute(
+        "UPDATE vectors SET vector = substr(vector, 1, 8) WHERE passage_hash = (SELECT min(passage_hash) FROM vectors)"
+    )
     connection.commit()
     connection.close()
     assert checked(path) == 1
@@ -199,10 +206,10 @@ def test_a_vector_of_another_length_is_made_again(path: Path) -> None:
 
 def test_a_store_of_another_encoder_is_moved_aside(path: Path) -> None:
     filled(path)
-    assert checked(path, "two") == len(TEXTS)
+    assert checked(path, "two") == len(PASSAGES)
     aside = path.with_name(path.name + ".damaged")
     connection = sqlite3.connect(aside)
-    assert connection.execute("SELECT count(*) FROM vectors").fetchone() == (len(TEXTS),)
+    assert connection.execute("SELECT count(*) FROM vectors").fetchone() == (len(PASSAGES),)
     connection.close()
 
 
@@ -220,14 +227,14 @@ def test_a_file_that_cannot_be_opened_is_left_alone(path: Path) -> None:
 
 
 def test_what_cannot_be_made_is_not_kept(path: Path, make: CountingMaker) -> None:
-    def broken(texts: Sequence[str]) -> FloatArray:
-        raise MemoryError(str(len(texts)))
+    def broken(wanted: Sequence[Passage]) -> FloatArray:
+        raise MemoryError(str(len(wanted)))
 
     with opened(path) as store:
         with pytest.raises(MemoryError):
-            store.get_or_make(["a"], broken)
+            store.get_or_make(passages("a"), broken)
         assert len(store) == 0
-        assert store.get_or_make(["a"], make)[1] == 1
+        assert store.get_or_make(passages("a"), make)[1] == 1
 
 
 def test_vectors_of_a_process_that_was_killed_while_writing_are_whole(path: Path) -> None:
@@ -236,10 +243,11 @@ def test_vectors_of_a_process_that_was_killed_while_writing_are_whole(path: Path
         from pathlib import Path
         import numpy as np
         from grader import EmbeddingStore
+        from grader.text import Passage
         def make(texts):
-            return np.array([[len(t), sum(map(ord, t)), 0.1, -1] for t in texts], dtype=np.float32)
+            return np.array([[len(p.text), sum(map(ord, p.text)), 0.1, -1] for p in texts], dtype=np.float32)
         store = EmbeddingStore(Path(sys.argv[1]), signature="one", dimension=4)
-        texts = [f"text {number}" for number in range(2_000)]
+        texts = [Passage.whole(f"text {number}") for number in range(2_000)]
         store.get_or_make(texts[:1_000], make)
         store._connection.execute("BEGIN IMMEDIATE")
         store._connection.execute("DELETE FROM vectors")
@@ -257,9 +265,10 @@ def test_processes_that_work_on_one_store_together_leave_it_whole(path: Path) ->
         from pathlib import Path
         import numpy as np
         from grader import EmbeddingStore
+        from grader.text import Passage
         def make(texts):
-            return np.array([[len(t), sum(map(ord, t)), 0.1, -1] for t in texts], dtype=np.float32)
-        texts = [f"text {number}" for number in range(2_000)]
+            return np.array([[len(p.text), sum(map(ord, p.text)), 0.1, -1] for p in texts], dtype=np.float32)
+        texts = [Passage.whole(f"text {number}") for number in range(2_000)]
         random.Random(sys.argv[2]).shuffle(texts)
         print("ready", flush=True)
         sys.stdin.readline()

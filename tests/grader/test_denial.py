@@ -1,0 +1,45 @@
+"""Which clauses deny a statement: worked out with vectors by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from grader import Gradable, ReferenceAnswer
+from grader.denial import denied_clauses
+from grader.encoders import FloatArray
+from grader.profiles import ItemProfile, TextProfile, profile_item, profile_text
+from grader.text import Passage
+
+REFERENCE = "Heat flows from the tea into the spoon."
+
+
+def profiles(answer: str, cosine: float = 0.9) -> tuple[ItemProfile, TextProfile]:
+    """Return an item with one reference and an answer all of whose clauses have this cosine to it."""
+
+    def lookup(passage: Passage) -> FloatArray:
+        if passage.context == answer:
+            return np.array([cosine, np.sqrt(1 - cosine**2)], dtype=np.float32)
+        return np.array([1, 0], dtype=np.float32)
+
+    item = Gradable(reference_answers=(ReferenceAnswer(text=REFERENCE),))
+    return profile_item(item, lookup), profile_text(answer, lookup)
+
+
+@pytest.mark.parametrize(
+    ("answer", "cosine", "is_denied"),
+    [
+        ("Heat does not flow from the tea into the spoon.", 0.9, True),
+        ("Heat does not flow from the tea into the spoon.", 0.6, False),
+        ("The metal does not warm up by conduction.", 0.9, False),
+        ("Heat flows from the tea into the spoon.", 0.9, False),
+    ],
+    ids=["denied", "distant", "other-words", "the-same"],
+)
+def test_close_wording_with_other_signs_is_denied(answer: str, cosine: float, is_denied: bool) -> None:
+    assert denied_clauses(*profiles(answer, cosine)) == (frozenset({0}) if is_denied else frozenset())
+
+
+def test_each_clause_is_judged_by_itself() -> None:
+    answer = "Heat flows from the tea into the spoon. Steel is an alloy. Heat does not flow from tea into the spoon."
+    assert denied_clauses(*profiles(answer)) == {2}
