@@ -1,0 +1,65 @@
+"""Rewrites do what they say to plain statements, and nothing to those they do not know how to treat."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from training import rewrites
+
+Rewrite = Callable[[str, random.Random], str | None]
+
+
+def every(rewrite: Rewrite, text: str) -> set[str | None]:
+    """Return what a rewrite makes of a text over many draws."""
+    return {rewrite(text, random.Random(seed)) for seed in range(200)}  # noqa: S311 no secret is at stake
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The switch is open.", {"The switch is not open.", "The switch isn't open.", "The switch is never open."}),
+        ("It reduces noise.", {"It does not reduce noise.", "It doesn't reduce noise.", "It never reduces noise."}),
+        ("They use light.", {"They do not use light.", "They don't use light.", "They never use light."}),
+        ("It cannot swim.", {"It can swim."}),
+    ],
+)
+def test_a_denial_is_put_in_or_taken_out_at_the_verb(text: str, expected: set[str]) -> None:
+    assert expected <= every(rewrites.negate, text)
+
+
+@pytest.mark.parametrize("text", ["", "steel", "a heap of words"])
+def test_what_has_no_verb_is_not_denied(text: str) -> None:
+    assert every(rewrites.negate, text) == {None}
+
+
+@pytest.mark.parametrize(
+    ("rewrite", "text", "expected"),
+    [
+        (rewrites.oppose, "The switch is open.", "The switch is closed."),
+        (rewrites.change_number, "It has three legs.", "It has four legs."),
+        (rewrites.change_number, "It has 3 legs.", "It has 4 legs."),
+        (rewrites.swap_roles, "Heat causes pressure.", "Pressure causes heat."),
+        (rewrites.swap_roles, "Iron is heavier than wood.", "Wood is heavier than iron."),
+        (rewrites.swap_roles, "It runs from the tea into the spoon.", "It runs from the spoon into the tea."),
+    ],
+)
+def test_a_statement_is_turned_round(rewrite: Rewrite, text: str, expected: str) -> None:
+    assert expected in every(rewrite, text)
+
+
+def test_a_hedge_keeps_every_word() -> None:
+    for hedged in every(rewrites.hedge, "The switch is open."):
+        assert hedged is not None
+        assert {"switch", "is", "open"} <= set(hedged.lower().replace(".", "").replace(",", "").split())
+
+
+def test_a_heap_has_the_content_words_in_any_order() -> None:
+    heaps = every(rewrites.heap, "The heart pumps the blood into the arteries.")
+    assert len(heaps) > 10
+    assert {frozenset(str(heap).replace(",", "").split()) for heap in heaps} == {
+        frozenset(["heart", "pumps", "blood", "arteries"])
+    }
+    assert every(rewrites.heap, "The heart pumps.") == {None}

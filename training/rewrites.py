@@ -1,0 +1,292 @@
+"""Rewrites of a statement whose effect on its meaning is known: denied, turned round, weakened, left as it was.
+
+They make examples for the verifier. Each rewrite returns None where it does not know how to treat a statement. English only;
+what is made need not be elegant, only clear.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from functools import cache
+
+from grader.polarity import opposites
+from grader.text import clauses, stem, word_list, words
+
+_AUXILIARIES = re.compile(r"\b(is|are|was|were|can|will|should|would|could|must|may|might)\b(?! not|n['’]t)", re.IGNORECASE)
+_DENIALS = re.compile(r"\s*\b(?:does|do|did) not\b|\s*\bnot\b|(?<=\w)n['’]t\b|\bnever\s", re.IGNORECASE)
+_SUBJECT = re.compile(
+    r"\b(?:it|they|we|you|this|that|these|those|which|who|he|she|one|[a-z]{3,})\s+$",
+    re.IGNORECASE,
+)
+_VERBS = frozenset(
+    """
+    absorb accept access act adapt add affect agree allow alter amplify appear apply approach ask assign attach attend
+    attract avoid balance become begin behave belong bend block boil bounce branch break bring build burn calculate call
+    capture carry catch cause change charge check choose classify close collect combine come compare compete complete
+    compress compute condense conduct connect consist consume contain continue contract contribute control converge convert
+    cool copy correct cost count cover create cut damage decay decide declare decompose decrease define delete deliver
+    depend describe destroy detect determine develop differ diffuse direct disappear dissolve distinguish divide do double
+    draw drive drop eat eliminate emit enable encode encourage end enter erode estimate evaporate evolve exchange execute
+    exist expand expect explain expose express extend fail fall favor feed feel fill filter find finish fit flow focus
+    follow force form freeze function gain generate get give go grow handle happen harm heat help hide hold identify ignore
+    implement improve include increase indicate influence inherit insert interact introduce involve iterate join jump keep
+    kill know lack last lead learn leave let lie limit link live load lock lose lower maintain make match matter mean
+    measure melt merge minimise minimize mix model modify move multiply need neglect normalise normalize observe occur open
+    operate oppose orbit order organise organize oscillate output overlap overfit own pass pay perform permit point pollute
+    predict prefer preserve press prevent process produce propagate protect prove provide pull push put raise reach react
+    read receive recognise recognize record reduce reflect refer regulate reject relate release rely remain remember remove
+    repeat repel replace represent reproduce require resist respond restore result return reveal reverse rise roll rotate
+    run rust save say scale scan scratch see seek select send separate serve set shift shine shorten show shrink shuffle
+    sink sit slow solve sort sound speed spin split spread stay stick stop store stretch strike submit subtract suffer
+    suggest supply support surround survive suspend swap take tell tend terminate test touch traverse transfer transform
+    translate transmit transport travel treat trigger turn undergo update use vaporise vary vibrate wait want warm wash
+    waste wear weigh work write
+    """.split()
+)
+_NO_SUBJECTS = {
+    "the", "and", "for", "its", "their", "his", "her", "our", "with", "from", "into", "than", "not", "can", "will", "does", "did",
+    "has", "have", "had", "are", "was", "were", "should", "would", "could", "must", "may", "might", "more", "less", "most",
+    "each", "every", "all", "some", "any", "two", "three", "both", "such", "very", "also", "but", "because", "when", "while",
+}  # fmt: skip
+_SWAPPED_AROUND = (
+    r"(?:is|are|was|were) (?:\w+er|more \w+|less \w+|greater|better|worse) than",
+    (
+        r"(?:causes?|caused|produces?|produced|creates?|created|makes?|made|controls?|affects?|affected|determines?|leads? to"
+        r"|results? in|depends? on|contains?|includes?|holds?|uses?|needs?|requires?|replaces?|follows?|precedes?|drives?"
+        r"|becomes?|turns? into|changes? into|gives? off|eats?|feeds?|heats?|cools?|pushes|pulls?|attracts?|calls?|returns?)"
+    ),
+)
+_SWAP = [re.compile(rf"^(?P<a>.+?) (?P<v>{pattern}) (?P<b>.+?)(?P<end>[.!?]?)$", re.IGNORECASE) for pattern in _SWAPPED_AROUND]
+_ROUTE = re.compile(
+    r"\b(?P<one>from|before|instead of|rather than|over) (?P<a>(?:the |a |an )?\w+(?: \w+)?) "
+    r"(?P<two>to|into|towards?|after|by) (?P<b>(?:the |a |an )?\w+)",
+    re.IGNORECASE,
+)
+_MOST_SWAPPED_WORDS = 7
+_NUMBER = re.compile(r"\b\d+(?:\.\d+)?\b")
+_NUMERALS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_TURNED = {
+    "all": "none of the", "always": "never", "more": "less", "less": "more", "before": "after", "after": "before",
+    "most": "few", "many": "few", "same": "different", "with": "without", "without": "with", "both": "neither",
+    "every": "no", "only": "not only", "above": "below", "below": "above", "true": "false", "can": "cannot",
+}  # fmt: skip
+_HEDGES_BEFORE = (
+    "I think that", "I believe", "In my opinion,", "Basically,", "As far as I know,", "Of course,", "Well,", "Generally",
+    "In general,", "It is clear that", "We learned that", "Simply put,", "In other words,", "This means that", "Because",
+    "The reason is that", "It is because", "What happens is that", "Without doubt,", "There is no doubt that", "No matter what,",
+    "It is not wrong to say that", "It cannot be denied that", "Not surprisingly,", "Nobody doubts that",
+)  # fmt: skip
+_HEDGES_AFTER = (
+    ", I think", ", of course", ", as we saw", ", basically", ", in my view", " as well", " in this case", ", I am sure",
+    " overall", ", no doubt", ", not just sometimes", ", if I am not wrong", ", without question",
+)  # fmt: skip
+_ADVERBS = ("really", "actually", "basically", "simply", "usually", "clearly", "certainly", "indeed", "in fact", "mainly")
+_DENYING_FRAMES = (
+    "It is not true that {s}", "It is wrong that {s}", "It is false that {s}", "I don't think that {s}",
+    "There is no way that {s}", "Nobody could say that {s}", "It is a mistake to say that {s}", "It is not the case that {s}",
+    "Some think that {s}, but they are wrong",
+)  # fmt: skip
+_CONTRAST_FRAMES = (
+    "{s} It has nothing to do with {w}.", "It is not about {w}. {s}", "Unlike {w}, {t}", "Not because of {w}, but because {t}",
+    "{s} It does not depend on {w}.", "It is not {w} that matters: {t}", "{s} and not {w}.", "This is not {w}. {s}",
+    "It is not only {w}; {t}", "{s} No {w} is needed.", "Without any {w}, {t}", "{s} It is not the {w}.",
+    "Rather than {w}, {t}", "{s} {w} does not change this.", "No, {t}", "It never was {w}: {t}",
+)  # fmt: skip
+_CORRECTING_FRAMES = (
+    "{t}. It is wrong to think that {o}.", "It is not that {o}; {t}.", "Many people think that {o}, but {t}.",
+    "It is not true that {o}. {s}", "{s} It would be a mistake to believe that {o}.", "Contrary to the belief that {o}, {t}.",
+)  # fmt: skip
+_KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+
+
+def negate(text: str, rng: random.Random) -> str | None:
+    """Return the statement with a denial put in at the verb, or one taken out."""
+    bare = remove_denial(text)
+    if bare and rng.random() < 0.9:  # noqa: PLR2004 now and then a second denial is put in
+        return bare
+    ways = []
+    spots = list(_AUXILIARIES.finditer(text))
+    if spots:
+        spot = rng.choice(spots)
+        ways.append(text[: spot.end()] + rng.choice([" not", " not", " never", " in no case"]) + text[spot.end() :])
+        short = {"is": "isn't", "are": "aren't", "was": "wasn't", "can": "can't", "will": "won't", "should": "shouldn't"}
+        if spot.group().lower() in short:
+            ways.append(text[: spot.start()] + short[spot.group().lower()] + text[spot.end() :])
+    verbs = [found for found in re.finditer(r"[A-Za-z]+", text) if _verb_base(found, text)]
+    if verbs:
+        verb = rng.choice(verbs)
+        base = _verb_base(verb, text)
+        auxiliary = "did" if verb.group().endswith("ed") else "does" if verb.group().endswith("s") else "do"
+        denials = [f"{auxiliary} not {base}", f"{auxiliary} not {base}", f"{auxiliary}n't {base}", f"never {verb.group()}"]
+        ways += [text[: verb.start()] + rng.choice(denials) + text[verb.end() :]] * 2
+    return rng.choice(ways) if ways else None
+
+
+def remove_denial(text: str) -> str | None:
+    """Return the statement without its first denial, or None if it has none."""
+    bare = re.sub(r"\bcannot\b", "can", text, count=1) if re.search(r"\bcannot\b", text) else _DENIALS.sub("", text, count=1)
+    return bare.strip() if bare != text else None
+
+
+def frame_denial(text: str, rng: random.Random) -> str:
+    """Return a sentence that says that the statement is not so."""
+    return rng.choice(_DENYING_FRAMES).format(s=_inner(text))
+
+
+def oppose(text: str, rng: random.Random) -> str | None:
+    """Return the statement with one word replaced by its opposite."""
+    spots = [(w, sorted(opposites()[w.stem])) for w in words(text) if w.stem in opposites()]
+    turned = [w for w in words(text) if w.text.lower() in _TURNED]
+    if turned and (not spots or rng.random() < 0.3):  # noqa: PLR2004
+        word = rng.choice(turned)
+        return text[: word.start] + _TURNED[word.text.lower()] + text[word.end :]
+    if not spots:
+        return None
+    word, others = rng.choice(spots)
+    other = rng.choice(others)
+    full = [form for form in _written_forms().get(other, ()) if _ending(form) == _ending(word.text)]
+    form = rng.choice(full) if full else rng.choice(sorted(_written_forms()[other])) if other in _written_forms() else other
+    return text[: word.start] + form + text[word.end :]
+
+
+def change_number(text: str, rng: random.Random) -> str | None:
+    """Return the statement with one number replaced by another."""
+    numerals = [w for w in words(text) if w.text.lower() in _NUMERALS]
+    figures = list(_NUMBER.finditer(text))
+    if figures and (not numerals or rng.random() < 0.5):  # noqa: PLR2004
+        spot = rng.choice(figures)
+        value = float(spot.group())
+        other = rng.choice([value + 1, value * 2, value + 10, max(0.0, value - 1), value * 10])
+        if other == value:
+            other = value + 3
+        return text[: spot.start()] + f"{other:g}" + text[spot.end() :]
+    if numerals:
+        word = rng.choice(numerals)
+        return text[: word.start] + rng.choice([n for n in _NUMERALS if n != word.text.lower()]) + text[word.end :]
+    return None
+
+
+def swap_roles(text: str, rng: random.Random) -> str | None:
+    """Return the statement with its two sides exchanged: cause and effect, subject and object, from and to."""
+    found = []
+    for pattern in _SWAP:
+        match = pattern.match(text)
+        if match and all(1 <= len(match[side].split()) <= _MOST_SWAPPED_WORDS for side in "ab"):
+            one, other = _inner(match["a"]), match["b"]
+            if stem(one.split()[-1]) != stem(other.split()[-1]) and one.lower() not in {"it", "they", "this", "that"}:
+                found.append(f"{other[:1].upper()}{other[1:]} {match['v']} {one}{match['end']}")
+    route = _ROUTE.search(text)
+    if route and route["a"].lower() != route["b"].lower():
+        swapped = f"{route['one']} {route['b']} {route['two']} {route['a']}"
+        found.append(text[: route.start()] + swapped + text[route.end() :])
+    return rng.choice(found) if found else None
+
+
+def hedge(text: str, rng: random.Random) -> str:
+    """Return the statement with words added that change nothing."""
+    way = rng.random()
+    if way < 0.4:  # noqa: PLR2004
+        return f"{rng.choice(_HEDGES_BEFORE)} {_inner(text)}"
+    if way < 0.7:  # noqa: PLR2004
+        return text.rstrip(".!? ") + rng.choice(_HEDGES_AFTER) + "."
+    spots = list(_AUXILIARIES.finditer(text))
+    if not spots:
+        return f"{rng.choice(_HEDGES_BEFORE)} {_inner(text)}"
+    spot = rng.choice(spots)
+    return text[: spot.end()] + " " + rng.choice(_ADVERBS) + text[spot.end() :]
+
+
+def contrast(text: str, other_words: str, rng: random.Random) -> str:
+    """Return the statement beside a denial of something else."""
+    return rng.choice(_CONTRAST_FRAMES).format(s=text.rstrip(".!? ") + ".", t=_inner(text).rstrip(".!? "), w=other_words)
+
+
+def correct(text: str, mistake: str, rng: random.Random) -> str:
+    """Return the statement beside a denial of a mistake."""
+    frame = rng.choice(_CORRECTING_FRAMES)
+    return frame.format(s=text.rstrip(".!? ") + ".", t=_inner(text).rstrip(".!? "), o=_inner(mistake).rstrip(".!? "))
+
+
+def heap(text: str, rng: random.Random) -> str | None:
+    """Return the content words of a statement in any order."""
+    content = [w.text for w in words(text) if w.is_content]
+    if len(content) < 4:  # noqa: PLR2004 a few words are a terse answer
+        return None
+    rng.shuffle(content)
+    return rng.choice([" ", ", ", " "]).join(content)
+
+
+def misspell(text: str, rng: random.Random) -> str:
+    """Return the text with a few slips of the keyboard."""
+    letters = list(text)
+    for _ in range(1 + len(text) // 60):
+        at = rng.randrange(max(1, len(letters) - 1))
+        if not letters[at].isalpha():
+            continue
+        way = rng.random()
+        if way < 0.3:  # noqa: PLR2004
+            letters[at] = ""
+        elif way < 0.6 and at + 1 < len(letters):  # noqa: PLR2004
+            letters[at], letters[at + 1] = letters[at + 1], letters[at]
+        elif way < 0.8:  # noqa: PLR2004
+            letters[at] *= 2
+        else:
+            row = next((r for r in _KEYBOARD if letters[at].lower() in r), None)
+            letters[at] = rng.choice(row) if row else letters[at]
+    slipped = "".join(letters)
+    return slipped.lower() if rng.random() < 0.3 else slipped  # noqa: PLR2004
+
+
+def first_part(text: str) -> tuple[str, str] | None:
+    """Return a statement's first clause and the rest, or None if it has but one."""
+    cut = re.search(r",? (?:and|but|so|because|which|while|whereas|when|if|by) |, ", text)
+    if not cut:
+        return None
+    one, rest = text[: cut.start()], text[cut.end() :]
+    return (one, rest) if min(len(one.split()), len(rest.split())) >= 3 else None  # noqa: PLR2004
+
+
+def topic_words(text: str, rng: random.Random) -> str | None:
+    """Return one or two neighbouring content words of a text."""
+    piece = rng.choice(clauses(text) or [None])
+    content = [w for w in words(piece.text) if w.is_content] if piece else []
+    if not content:
+        return None
+    return rng.choice(content).text.lower()
+
+
+def _inner(text: str) -> str:
+    """Return a statement as it stands inside a sentence: its first letter small, unless it begins a name."""
+    bare = text.strip()
+    return bare if (len(bare) > 1 and bare[1].isupper()) or bare.startswith("I ") else bare[:1].lower() + bare[1:].rstrip(". ")
+
+
+def _verb_base(found: re.Match[str], text: str) -> str | None:
+    """Return the base form of a word that is a verb with a subject before it, or None."""
+    word = found.group().lower()
+    subject = _SUBJECT.search(text[: found.start()])
+    if not subject or subject.group().strip().lower() in _NO_SUBJECTS:
+        return None
+    before = subject.group().strip().lower()
+    if word in _VERBS:
+        plural = before in {"they", "we", "you", "i", "which", "that", "these", "those", "who"} or before.endswith("s")
+        return word if plural else None
+    for ending, replacement in (("ies", "y"), ("es", ""), ("s", ""), ("ied", "y"), ("ed", ""), ("ed", "e")):
+        if word.endswith(ending) and word.removesuffix(ending) + replacement in _VERBS:
+            return word.removesuffix(ending) + replacement
+    return None
+
+
+@cache
+def _written_forms() -> dict[str, set[str]]:
+    """Return the words of the list of opposites by their stems."""
+    forms: dict[str, set[str]] = {}
+    for pair in word_list("opposites"):
+        for word in pair.split("/"):
+            forms.setdefault(stem(word), set()).add(word)
+    return forms
+
+
+def _ending(word: str) -> str:
+    return next((ending for ending in ("ing", "ed", "er", "es", "s") if word.lower().endswith(ending)), "")

@@ -1,0 +1,210 @@
+"""Pairs of texts with a known relation, for fitting the verifier: marked answers, public pairs, and rewrites made by rule.
+
+A pair is (premise, hypothesis): what the candidate says, and the statement of the item that it is held against.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader import ItemBank
+from grader.lexical import WordIndex, coverage
+from grader.text import content_stems
+from training import rewrites
+from training.cross_encoder import Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A premise, a hypothesis and their relation."""
+
+    premise: str
+    hypothesis: str
+    relation: Relation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A question of a marked set with its statements: the references, and the answers that people found right or not.
+
+    Questions of one `subject` are about related things, so that a right answer to one says nothing of another.
+    """
+
+    id: str
+    subject: str
+    text: str
+    references: tuple[str, ...]
+    answers: tuple[tuple[str, Relation], ...]
+
+    @property
+    def right(self) -> list[str]:
+        """Statements that are right: references and short right answers."""
+        return [*self.references, *(a for a, r in self.answers if r is Relation.ENTAILS and 4 <= len(a.split()) <= _MOST_WORDS)]  # noqa: PLR2004
+
+
+_MOST_WORDS = 40
+_PUBLIC_PAIRS = ("nli_cannot_negation.jsonl", "nli_negation_hossain2020.jsonl", "nli_breaking_nli.jsonl")
+# Of one relation in one file and round: two of the files are nearly all contradictions.
+_MOST_PUBLIC_PAIRS = 2_000
+_SHARE_DENIED = 0.60
+_SHARE_AGAINST_ITSELF = 0.6
+_SHARE_AGAINST_ANSWERS = 0.5
+_SHARE_REPEATED = 0.7
+# References longer than this ask for several things, and a right answer may leave another's thing out.
+_ONE_THING_WORDS = 15
+# Two statements of one subject that share more of their words than this may well say the same.
+_SAME_THING_SHARE = 0.5
+_PUBLIC_RELATIONS = {
+    "entailment": Relation.ENTAILS,
+    "neutral": Relation.NEUTRAL,
+    "contradiction": Relation.CONTRADICTS,
+}
+_SHARE_MISSPELT = 0.08
+_SHARE_PADDED = 0.10
+
+
+def marked_questions(path: Path, *, keep: Callable[[str], bool] = lambda _: True) -> list[Question]:
+    """Return the questions of a set's train split whose id is to be kept.
+
+    An answer marked correct entails the reference, one marked contradictory contradicts it, and any other is neutral.
+    """
+    found: dict[str, list[dict[str, object]]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        if row["split"] == "train" and row["answer"] and keep(str(row["question_id"])):
+            found.setdefault(str(row["question_id"]), []).append(row)
+    relations = {"correct": Relation.ENTAILS, "contradictory": Relation.CONTRADICTS}
+    return [
+        Question(
+            id=question_id,
+            subject=f"{path.stem}/{rows[0].get('module') or ''}",
+            text=str(rows[0]["question"] or ""),
+            references=tuple(dict.fromkeys(rows[0]["references"])),  # type: ignore[call-overload]  # JSON's own lists
+            answers=tuple((str(r["answer"]), relations.get(str(r["label_3way"]), Relation.NEUTRAL)) for r in rows),
+        )
+        for question_id, rows in found.items()
+    ]
+
+
+def bank_questions(bank: ItemBank) -> list[Question]:
+    """Return the key points of a bank as questions without answers: each is stated in several ways. No response is read."""
+    return [
+        Question(id=f"{item.id}/{point.id}", subject=item.id, text="", references=(point.text, *point.examples), answers=())
+        for item in bank
+        for point in item.key_points
+    ]
+
+
+def draw(questions: Sequence[Question], data_dir: Path, rng: random.Random) -> list[Pair]:
+    """Return the pairs of one round: every marked answer, rewrites of right statements, a sample of the public pairs."""
+    pairs = list(_marked(questions, rng))
+    by_subject: dict[str, list[Question]] = {}
+    for question in questions:
+        by_subject.setdefault(question.subject, []).append(question)
+    for question in questions:
+        for statement in question.right:
+            pairs += _rewritten(question, statement, questions, rng)
+            pairs += _unrelated(question, statement, by_subject[question.subject], rng)
+    for file in _PUBLIC_PAIRS:
+        public = _public(data_dir / file)
+        for relation in Relation:
+            alike = [pair for pair in public if pair.relation is relation]
+            pairs += rng.sample(alike, min(len(alike), _MOST_PUBLIC_PAIRS))
+    return [_disturbed(pair, questions, rng) for pair in pairs]
+
+
+def _marked(questions: Collection[Question], rng: random.Random) -> Iterator[Pair]:
+    for question in questions:
+        right = question.right
+        for answer, relation in question.answers:
+            yield Pair(answer, rng.choice(question.references), relation)
+            # Right answers to one question say the same thing as each other in other words, where it asks for one thing.
+            if len(right[0].split()) < _ONE_THING_WORDS and rng.random() < _SHARE_AGAINST_ANSWERS:
+                yield Pair(answer, rng.choice(right), relation)
+        if len(question.references) > 1:
+            for reference in question.references:
+                yield Pair(reference, rng.choice(question.references), Relation.ENTAILS)
+        if question.text and rng.random() < _SHARE_REPEATED:
+            yield Pair(question.text, rng.choice(question.references), Relation.NEUTRAL)
+
+
+def _rewritten(question: Question, statement: str, questions: Sequence[Question], rng: random.Random) -> Iterator[Pair]:
+    """Yield a few rewrites of a right statement, held against the statement or against a reference of its question."""
+    goal = statement if rng.random() < _SHARE_AGAINST_ITSELF else rng.choice(question.references)
+    other = rewrites.topic_words(rng.choice(rng.choice(questions).right), rng) or "this"
+    denied = _turned_round(statement, rng)
+    if denied and rng.random() < _SHARE_DENIED:
+        yield Pair(denied, goal, Relation.CONTRADICTS)
+        (way,) = rng.choices(("back", "hedge", "correct", "wrongly correct", "contrast"), weights=(15, 25, 40, 10, 10))
+        yield {
+            "back": lambda: Pair(statement, denied, Relation.CONTRADICTS),
+            "hedge": lambda: Pair(rewrites.hedge(denied, rng), denied, Relation.ENTAILS),
+            "correct": lambda: Pair(rewrites.correct(statement, denied, rng), goal, Relation.ENTAILS),
+            "wrongly correct": lambda: Pair(rewrites.correct(denied, statement, rng), goal, Relation.CONTRADICTS),
+            "contrast": lambda: Pair(rewrites.contrast(denied, other, rng), goal, Relation.CONTRADICTS),
+        }[way]()
+    (way,) = rng.choices(("contrast", "hedge", "heap", "part", "same"), weights=(40, 20, 10, 20, 10))
+    if way == "contrast":
+        yield Pair(rewrites.contrast(statement, other, rng), goal, Relation.ENTAILS)
+    elif way == "hedge":
+        yield Pair(rewrites.hedge(statement, rng), goal, Relation.ENTAILS)
+    elif way == "heap" and (heap := rewrites.heap(statement, rng)):
+        yield Pair(heap, goal, Relation.NEUTRAL)
+    elif way == "part" and (parts := rewrites.first_part(statement)):
+        yield Pair(parts[0], statement, Relation.NEUTRAL)
+        yield Pair(statement, parts[0], Relation.ENTAILS)
+    elif way == "same":
+        yield Pair(statement, statement, Relation.ENTAILS)
+
+
+def _unrelated(question: Question, statement: str, related: Sequence[Question], rng: random.Random) -> Iterator[Pair]:
+    """Yield a pair with a right answer to another question of the subject, as it is, denied or hedged: it says nothing here."""
+    others = [q for q in related if q.id != question.id]
+    if not others:
+        return
+    away = rng.choice(rng.choice(others).right)
+    stems = set(content_stems(statement))
+    if coverage(stems, WordIndex.of(away)) > _SAME_THING_SHARE:
+        return
+    way = rng.random()
+    changed = rewrites.negate(away, rng) if way < 0.4 else rewrites.hedge(away, rng) if way < 0.6 else away  # noqa: PLR2004
+    yield Pair(changed or away, statement, Relation.NEUTRAL)
+
+
+def _turned_round(statement: str, rng: random.Random) -> str | None:
+    """Return a statement that says the opposite, by one of the ways that fit it."""
+    ways = [rewrites.negate, rewrites.negate, rewrites.oppose, rewrites.oppose, rewrites.swap_roles, rewrites.change_number]
+    rng.shuffle(ways)
+    if rng.random() < 0.06:  # noqa: PLR2004
+        return rewrites.frame_denial(statement, rng)
+    for way in ways:
+        turned = way(statement, rng)
+        if turned and turned != statement:
+            return turned
+    return None
+
+
+def _disturbed(pair: Pair, questions: Sequence[Question], rng: random.Random) -> Pair:
+    """Return the pair, now and then with typing slips or with a sentence about something else in its premise."""
+    way = rng.random()
+    if way < _SHARE_MISSPELT:
+        return Pair(rewrites.misspell(pair.premise, rng), pair.hypothesis, pair.relation)
+    if way < _SHARE_MISSPELT + _SHARE_PADDED:
+        aside = rng.choice(rng.choice(questions).right).rstrip(". ") + "."
+        if rng.random() < 0.4:  # noqa: PLR2004
+            aside = rewrites.negate(aside, rng) or aside
+        if len(aside.split()) + len(pair.premise.split()) <= 2 * _MOST_WORDS:
+            both = [pair.premise.rstrip(". ") + ".", aside[:1].upper() + aside[1:]]
+            rng.shuffle(both)
+            return Pair(" ".join(both), pair.hypothesis, pair.relation)
+    return pair
+
+
+def _public(path: Path) -> list[Pair]:
+    rows = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+    known = (row for row in rows if row["label"] in _PUBLIC_RELATIONS)
+    return [Pair(row["premise"], row["hypothesis"], _PUBLIC_RELATIONS[row["label"]]) for row in known]
