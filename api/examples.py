@@ -82,7 +82,7 @@ GRADED_ANSWER: dict[str, Any] = {
     "needs_review": False,
     "review_reasons": [],
     "feedback": ["This is a good answer.", "It covers 2 of 3 key points.", "Say more about “robust”."],
-    "signature": "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v2|scoring-b899f288f001|item-7127ea0f8d5b",
+    "signature": "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v2|scoring-059d8d6225c4|item-7127ea0f8d5b",
     "item_id": "dropout",
     "attempt_id": "attempt-17",
 }
@@ -112,7 +112,7 @@ BATCH_RESULT: dict[str, Any] = {
 }
 INFO: dict[str, Any] = {
     "version": "0.1.0",
-    "signature": "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v2|scoring-b899f288f001",
+    "signature": "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v2|scoring-059d8d6225c4",
     "encoder": "all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v2",
     "bank": {"version": "2026.1", "items": 30},
     "limits": {

@@ -6,6 +6,7 @@ Digits are strict: "10" never matches "100", however close. Everything here work
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 
@@ -106,7 +107,8 @@ class WordIndex:
         for first in places[0]:
             chosen = [first]
             for others in places[1:]:
-                near = [p for p in others if abs(p - first) <= reach and p not in chosen]
+                within = others[bisect_left(others, first - reach) : bisect_right(others, first + reach)]
+                near = [p for p in within if p not in chosen]
                 if not near:
                     break
                 chosen.append(min(near, key=lambda p: abs(p - first)))

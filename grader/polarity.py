@@ -37,6 +37,8 @@ _LESSENING = re.compile(
     r"|discard(?:s|ed|ing)?)\b",
     re.IGNORECASE,
 )
+# "A technique against overfitting that switches neurons off" is not against the switching.
+_LESSENING_END = re.compile(r"[,;:.!?()]|\s[-–—]\s|\b(?:but|rather|instead|however|that|which|who)\b", re.IGNORECASE)
 _SCOPE_END = re.compile(r"[,;:.!?()]|\s[-–—]\s|\b(?:but|rather|instead|however)\b", re.IGNORECASE)
 
 
@@ -60,11 +62,11 @@ def _denials(text: str) -> list[tuple[int, int]]:
     """
     idle = [found.span() for found in _IDLE.finditer(text)]
     stretches = []
-    for pattern in (_NEGATION, _LESSENING):
+    for pattern, end in ((_NEGATION, _SCOPE_END), (_LESSENING, _LESSENING_END)):
         for found in pattern.finditer(text):
             if any(start <= found.start() < end for start, end in idle):
                 continue
-            stop = _SCOPE_END.search(text, found.end(), found.end() + _SCOPE_CHARS)
+            stop = end.search(text, found.end(), found.end() + _SCOPE_CHARS)
             until = stop.start() if stop else len(text)
             ahead = [word for word in words(text[found.end() : min(until, found.end() + _SCOPE_CHARS)]) if word.is_content]
             if ahead:

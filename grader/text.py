@@ -38,6 +38,8 @@ _OUR = re.compile(
     r"(ard|arm|behavi|cand|clam|col|endeav|fav|ferv|flav|glam|harb|hon|hum|lab|neighb|od|rig|rum|sav|splend|tum|val|vap|vig)our"
 )
 _RE = re.compile(r"(calib|cent|fib|lit|lust|met|scept|somb|spect|theat)re(?:(s)|d)?$")
+# A doubled l after an unstressed syllable is British ("labelled"); after the only syllable it is everybody's ("stalled").
+_DOUBLED_L = re.compile(r"([aeiou][^aeiou]+[aeiou]+l)l(ed|ing)$")
 # Letters before -ise: a shorter base is another word altogether, such as "wise".
 _SHORTEST_BASE = 3
 
@@ -226,11 +228,10 @@ def _american(word: str) -> str:
         ("ysing", "yzing"),
         ("ysed", "yzed"),
         ("yse", "yze"),
-        ("lling", "ling"),
-        ("lled", "led"),
     ):
         if word.endswith(british) and len(word) > len(british) + 2:
             return word.removesuffix(british) + american
+    word = _DOUBLED_L.sub(r"\1\2", word)
     return _RE.sub(lambda found: f"{found[1]}er{'ed' if word.endswith('d') else found[2] or ''}", _OUR.sub(r"\1or", word))
 
 

@@ -113,7 +113,7 @@ class CsvSource:
     def rows(self) -> Iterator[Row]:
         """Yield the rows after the header; empty lines are no rows."""
         with self._open() as file:
-            reader = csv.reader(file)
+            reader = csv.reader(file, strict=True)
             next(reader, None)
             while True:
                 try:

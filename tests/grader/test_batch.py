@@ -153,6 +153,14 @@ def test_bad_csv_rows_keep_their_place_and_say_why(real_grader: Grader, shipped_
     assert (report.rows, report.failed) == (11, 8)
 
 
+def test_a_quote_that_is_never_closed_is_a_problem(real_grader: Grader, shipped_bank: ItemBank, tmp_path: Path) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text('item_id,candidate_answer\ndropout,Units are off.\ndropout,"It helps.\ndropout,It regularises.\n')
+    report = grade_file(real_grader, shipped_bank, source, tmp_path / "out.csv")
+    assert [row["problem"] for row in read_csv(tmp_path / "out.csv")] == ["", "Line 4 is not CSV: unexpected end of data."]
+    assert (report.rows, report.failed) == (2, 1)
+
+
 def test_bad_jsonl_lines_keep_their_place_and_say_why(real_grader: Grader, shipped_bank: ItemBank, tmp_path: Path) -> None:
     lines = [
         (b'{"item_id": "dropout", "candidate_answer": ""}', None),

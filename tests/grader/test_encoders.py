@@ -177,6 +177,16 @@ def test_a_passage_has_one_vector_whatever_is_asked_with_it(encoder: OnnxEncoder
     assert [row.tobytes() for row in encoder.encode(wanted[::-1])] == alone[::-1]
 
 
+@pytest.mark.parametrize("outer", ["{} ", "\n{}", " {}\u200b"])
+def test_outer_white_space_changes_nothing(encoder: OnnxEncoder, outer: str) -> None:
+    sentence = "Metal conducts heat."
+    text = outer.format(sentence)
+    start = text.index(sentence)
+    found = encoder.encode([Passage.whole(text), Passage(text, start, start + len(sentence)), Passage.whole(sentence)])
+    assert (found[0] == found[1]).all()
+    assert (found[1] == found[2]).all()
+
+
 def test_passages_agree_with_sentence_transformers(encoder: OnnxEncoder, reference: SentenceTransformerEncoder) -> None:
     wanted = [Passage(LONG, span.start, span.end) for span in clauses(LONG)]
     assert np.abs(encoder.encode(wanted) - reference.encode(wanted)).max() <= 1e-5

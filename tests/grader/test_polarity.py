@@ -75,3 +75,10 @@ def test_opposites_oppose_each_other(pair: str) -> None:
 
 def test_no_word_is_its_own_opposite() -> None:
     assert all(word not in against for word, against in opposites().items())
+
+
+def test_a_word_that_lessens_does_not_reach_into_what_a_relative_clause_says() -> None:
+    reference = "Dropout is a technique against overfitting that randomly switches neurons off."
+    assert signed_words(reference)["overfit"] == -1
+    assert signed_words(reference)["switch"] == 1
+    assert not disagrees("Dropout randomly switches off neurons.", reference)
