@@ -92,7 +92,7 @@ def _windows(passages: Sequence[Passage], tokenizer: Tokenizer, max_tokens: int)
         at_window: dict[int, _Window] = {}
         for row, (start, end) in zip(rows, ranges, strict=True):
             # A passage that is all of its text but for outer white space is the text; one without a token has nothing of its own.
-            whole = passages[row].is_whole or start == end or (start == 0 and end == len(ids))
+            whole = start == end or (start == 0 and end == len(ids))
             number = 0 if whole else min(max(0, -(-(end - room) // stride)), start // stride)
             if number not in at_window:
                 begin = number * stride

@@ -119,13 +119,12 @@ class Grader:
         measured = self._measure(pairs)
         evidence = np.array([m[2].vector() for m in measured if m[2] is not None]).reshape(-1, len(NAMES))
         scores = iter(self._model.predict(evidence))
-        matched = iter(self._match([(item, answer) for item, answer, numbers in measured if numbers is not None]))
         results = []
-        for item, answer, numbers in measured:
-            if numbers is None:
+        for (item, answer, numbers), matching in zip(measured, self._match(measured), strict=True):
+            if numbers is None or matching is None:
                 results.append(self._blank_result(item))
             else:
-                results.append(self._result(item, answer, numbers, next(matched), float(next(scores))))
+                results.append(self._result(item, answer, numbers, matching, float(next(scores))))
         return results
 
     def evidence_of(self, pairs: Sequence[tuple[Gradable, str]]) -> list[Evidence | None]:
@@ -144,14 +143,12 @@ class Grader:
 
     def match(self, pairs: Sequence[tuple[Gradable, str]]) -> list[Matching | None]:
         """Return what many answers do with the key points, in their order, None for a blank one."""
-        measured = self._measure(pairs)
-        matched = iter(self._match([(item, answer) for item, answer, numbers in measured if numbers is not None]))
-        return [None if numbers is None else next(matched) for _, _, numbers in measured]
+        return self._match(self._measure(pairs))
 
-    def _match(self, pairs: Sequence[tuple[ItemProfile, TextProfile]]) -> list[Matching]:
-        """Return the verdicts on answers that say something; what cheap evidence leaves in doubt is looked at again here."""
-        looks = self._encode(passage for item, answer in pairs for passage in second_looks(item, answer))
-        return [match_key_points(item, answer, looks) for item, answer in pairs]
+    def _match(self, measured: Sequence[tuple[ItemProfile, TextProfile, Evidence | None]]) -> list[Matching | None]:
+        """Return the verdicts on answers, None for a blank one; what cheap evidence leaves in doubt is looked at again here."""
+        looks = self._encode(passage for item, answer, _ in measured for passage in second_looks(item, answer))
+        return [match_key_points(item, answer, looks) if numbers is not None else None for item, answer, numbers in measured]
 
     def _encode(self, wanted: Iterable[Passage]) -> dict[Passage, FloatArray]:
         """Return the vectors of passages, each made once."""
@@ -243,7 +240,7 @@ class Grader:
             table, _ = self._item_vectors(wanted)
         else:
             # A caller's own item is not kept on disk: it is theirs, and there is no end of them.
-            table = dict(zip(wanted, self.encoder.encode(wanted), strict=True))
+            table = self._encode(wanted)
         return self._keep(key, profile_item(item, table.__getitem__))
 
     def _keep(self, key: str, profile: ItemProfile) -> ItemProfile:
@@ -257,7 +254,7 @@ class Grader:
     def _item_vectors(self, wanted: Sequence[Passage]) -> tuple[dict[Passage, FloatArray], int]:
         """Return the vectors of an item's passages from the store, or straight from the encoder, and how many were made."""
         if self._store is None:
-            return dict(zip(wanted, self.encoder.encode(wanted), strict=True)), len(wanted)
+            return self._encode(wanted), len(wanted)
         vectors, made = self._store.get_or_make(wanted, self.encoder.encode)
         return dict(zip(wanted, vectors, strict=True)), made
 

@@ -30,7 +30,7 @@ _SAYING_MEAN = 0.60
 COVERED_FROM = 0.60
 PARTIAL_FROM = 0.38
 # A key point is contradicted only by a clause this close to it that denies something of the item.
-_CLOSE_WORDING = 0.60
+_CONTRADICTED_SIMILARITY = 0.60
 # Below it a misconception is only the least distant of many things an answer does not say.
 _MISCONCEPTION_SIMILARITY = 0.60
 # A clause this near to a misconception, and at most this much nearer to what is right, is looked at by itself.
@@ -159,7 +159,7 @@ def _match(point: KeyPointProfile, answer: TextProfile, denied: frozenset[int]) 
     similarity = max(float(by_clause[closest]), whole)
     strength = _strength(similarity, _keyword_share(point, answer))
     verdict = Verdict.COVERED if strength >= COVERED_FROM else Verdict.PARTIAL if strength >= PARTIAL_FROM else Verdict.MISSING
-    if closest in denied and by_clause[closest] >= _CLOSE_WORDING:
+    if closest in denied and by_clause[closest] >= _CONTRADICTED_SIMILARITY:
         verdict = Verdict.CONTRADICTED
     evidence = () if verdict is Verdict.MISSING else _evidence(point, answer, by_clause, closest, verdict)
     return KeyPointMatch(

@@ -78,8 +78,8 @@ class Statement:
 class ItemProfile:
     """Everything of an item that an answer is compared with.
 
-    `right` has the vectors of all that is right, each sentence or clause by itself and each reference as a whole, shape
-    `(n, dimension)`.
+    `right` has the vectors of all that is right, shape `(n, dimension)`: the sentences of the key points, the references and,
+    where there are misconceptions to be told from, each clause of the references by itself.
     """
 
     item: Gradable
