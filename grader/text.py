@@ -24,9 +24,12 @@ _WORD = re.compile(rf"(?:{_LETTERS}\d+[^\W_]*)|\d+(?:[.,]\d+)*%?|{_LETTERS}(?:['
 _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|fig|eq|dr|mr|mrs|ms|prof|al|resp)|\b[A-Za-z])\.$", re.IGNORECASE)
 # "No. 5" counts something; any other "no." is a whole answer.
 _NUMERO = re.compile(r"\bno\.\s+\d", re.IGNORECASE)
-_BULLET_ALONE = re.compile(r"\s*\(?(?:\d{1,2}|[a-z])[.)]", re.IGNORECASE)
-_BREAK = re.compile(r"(?<=[.!?。！？])[\"'”’)\]]*\s+|(?<=;)\s+|\n\s*|[。！？]")
-_BULLET = re.compile(r"^(?:[-*•·–—]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+")
+_BULLET_ALONE = re.compile(r"\s*\(?(?:\d{1,3}|[a-z]|[ivx]{2,5})[.)]", re.IGNORECASE)
+_BREAK = re.compile(r"(?<=[.!?。！？])[\"'”’)\]]*\s+|(?<=;)\s+|\n\s*|[。！？]|\s[•▪◦‣]\s+")
+_BULLET = re.compile(r"^(?:(?:[-*•▪◦‣·–—]|\(?\d{1,3}[.)]|\(?(?:[a-z]|[ivx]{2,5})[.)])\s+|\d{1,2}[.)](?=[^\W\d]))")
+# A stop after a single letter is that of a name's initial, unless a new sentence plainly begins behind it ("Vitamin C. It is").
+_INITIAL = re.compile(r"\b[A-Za-z]\.$")
+_NEXT_WORD = re.compile(r"\s*([A-Z][a-z]+)\b")
 _CLAUSE_BREAK = re.compile(r"(?:,|:|\s[-–—])\s+|\s(?=(?:and|but|so|because|which|while|whereas|where|however|since)\s)")
 _INVISIBLE = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF, 0x00AD])
 
@@ -149,6 +152,9 @@ def sentences(text: str) -> list[Span]:
 def _is_inside(text: str, start: int, found: re.Match[str]) -> bool:
     """Tell whether a stop ends no sentence: that of an abbreviation, or of a bullet at the start of its line."""
     near = max(start, found.start() - 8)
+    following = _NEXT_WORD.match(text, found.end())
+    if following and following[1].lower() in function_words() and _INITIAL.search(text, near, found.start()):
+        return bool(_BULLET_ALONE.fullmatch(text, start, found.start()))
     return bool(
         _ABBREVIATION.search(text, near, found.start())
         or _NUMERO.match(text, max(near, found.start() - 3))

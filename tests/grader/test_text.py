@@ -61,6 +61,11 @@ def test_normalised_text_has_no_runs_of_white_space_and_none_at_its_ends(text: s
         ("No. It does not.", ["No.", "It does not."]),
         ("See no. 5 for it.", ["See no. 5 for it."]),
         ("It is 3. It was 4.", ["It is 3.", "It was 4."]),
+        ("It needs vitamin C. It is good.", ["It needs vitamin C.", "It is good."]),
+        ("1.It learns\n2.it helps", ["It learns", "it helps"]),
+        ("1.5 is the rate", ["1.5 is the rate"]),
+        ("ii. second one\n100. last one", ["second one", "last one"]),
+        ("first thing • second thing", ["first thing", "second thing"]),
         ("  spaced out  \n\n  again ", ["spaced out", "again"]),
     ],
 )
