@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grader.denial import denied_clauses
+from grader.denial import denied_clauses, retracted_clauses
 from grader.encoders import FloatArray
 from grader.polarity import disagrees
 from grader.profiles import ItemProfile, KeyPointProfile, TextProfile
@@ -230,13 +230,21 @@ def second_looks(item: ItemProfile, answer: TextProfile) -> list[Passage]:
 def _misconceptions(item: ItemProfile, answer: TextProfile, looks: Looks) -> tuple[tuple[int, float], ...]:
     """Return the misconceptions that a part of the answer is nearer to than to any right statement, with by how much.
 
-    The parts are the clauses that were given a second look and the answer as a whole; a part that denies a misconception does
-    not state it.
+    The parts are the clauses that were given a second look and the answer as a whole; a part that denies a misconception, or
+    that the answer takes back, does not state it.
     """
     if not item.misconceptions:
         return ()
-    parts = [(clause.text, looks[Passage.whole(clause.text)]) for clause in answer.clauses if Passage.whole(clause.text) in looks]
-    parts.append((answer.text, answer.vector))
+    retracted = retracted_clauses(answer)
+    parts = [
+        (clause.text, looks[Passage.whole(clause.text)])
+        for at, clause in enumerate(answer.clauses)
+        if at not in retracted and Passage.whole(clause.text) in looks
+    ]
+    if not retracted:
+        parts.append((answer.text, answer.vector))
+    if not parts:
+        return ()
     vectors = np.stack([vector for _, vector in parts])
     nearest_right = (item.right @ vectors.T).max(axis=0)
     found = []

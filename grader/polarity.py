@@ -25,6 +25,38 @@ _IDLE = re.compile(
 )
 
 
+# A frame says of the rest of its sentence whether it is so: "it is a myth that", "it is not wrong to say that".
+_WRONG = r"false|wrong|incorrect|untrue|mistaken|nonsense|an? (?:\w+ )?(?:myth|misconception|mistake|fallacy)"
+_FRAME = re.compile(
+    r"(?P<not>\b(?:not|never|hardly)|n['’]?t)?\s*\b(?:really |simply |just |quite |completely |entirely )?"
+    rf"(?:(?P<wrong>{_WRONG})|true|correct|right|the case|so)"
+    r" (?:that|to (?:say|think|believe|claim|assume|state|suppose)(?: that)?)\b"
+    r"|(?P<held>\b(?:contrary to (?:the |a )?(?:\w+ )?(?:belief|idea|view|claim|notion|opinion) that"
+    r"|(?:no ?(?:body|one)|nobody) (?:can|could|should|would) (?:say|think|claim|believe) that"
+    r"|(?:do|does|did) ?n[o'’]t (?:think|believe|mean|say|agree) that|there is no (?:way|evidence|proof) (?:that|for)"
+    r"|(?:wrongly|mistakenly|falsely|incorrectly) (?:think|believe|assume|say|claim)s?(?: that)?"
+    r"|the (?:\w+ )?(?:claim|idea|statement|belief|view|notion|myth|misconception) that)\b)",
+    re.IGNORECASE,
+)
+_FRAMED_SHARE = 1 / 2
+# "The claim that" says nothing yet; what it is said to be does.
+_CLAIM = re.compile(r"the (?:\w+ )?(?:claim|idea|statement|belief|view|notion) that$", re.IGNORECASE)
+_CLAIM_FALLS = re.compile(rf"\b(?:is|are|was) (?:{_WRONG}|not (?:true|right|correct|so))\b", re.IGNORECASE)
+_FRAME_END = re.compile(r"[;:.!?]|,? but\b|, (?:it|they|this|in fact|instead|rather)\b", re.IGNORECASE)
+# "It learns from labels" is taken back by what is said of it afterwards.
+_MYTH_AFTER = re.compile(
+    r"\b(?:is|are) (?:an? |just an? |only an? )?(?:\w+ )?(?:myth|misconception|fallacy)\W*$|\bis nonsense\W*$", re.IGNORECASE
+)
+_RETRACTION = re.compile(
+    r"(?:but |and |however,? |no,? |actually,? )*(?:this|that|it|which|everything|all|what i)\b(?:(?: of)? (?:this|that|it|the))?"
+    r"(?: (?:above|said|wrote|statement|claim|idea|answer|belief))* ?(?:is|was|are|['’]s) "
+    r"(?:all |just |simply |completely |totally |of course |actually )*"
+    rf"(?:{_WRONG}|not (?:\w+ )?(?:true|right|correct|so|the case))\W*"
+    r"|(?:wrong|false|incorrect|untrue|nonsense|not true|not so|not)\W*"
+    r"|(?:but |in fact,? )*the opposite is (?:true|the case|right)\W*",
+    re.IGNORECASE,
+)
+
 # Content words after a denial that it can be about: "not yet learn complex patterns" denies the learning and the patterns.
 _SCOPE_WORDS = 3
 # More than three content words take, so that a long text without commas is not read again for each denial.
@@ -43,10 +75,9 @@ _SCOPE_END = re.compile(r"[,;:.!?()]|\s[-–—]\s|\b(?:but|rather|instead|howev
 
 
 def negations(text: str) -> int:
-    """Return how many words of a text deny something, leaving out "not only" and its like."""
-    idle = [found.span() for found in _IDLE.finditer(text)]
-    found = [m.start() for m in _NEGATION.finditer(text)]
-    return sum(not any(start <= at < end for start, end in idle) for at in found)
+    """Return how many words and phrases of a text deny something, leaving out "not only" and its like."""
+    idle, framed = _idle(text), _framed(text)
+    return len(framed) + sum(not _overlaps(found, idle) for found in _NEGATION.finditer(text))
 
 
 def is_negated(text: str) -> bool:
@@ -54,17 +85,54 @@ def is_negated(text: str) -> bool:
     return negations(text) % 2 == 1
 
 
+def is_retraction(sentence: str) -> bool:
+    """Tell whether a sentence says no more than that what was said before it is wrong.
+
+    >>> is_retraction("This is not true."), is_retraction("This is not true of plants.")
+    (True, False)
+    """
+    return _RETRACTION.fullmatch(sentence.strip()) is not None
+
+
+def _idle(text: str) -> list[tuple[int, int]]:
+    """Return where words stand that look like denials and are none, or whose frame has been counted."""
+    return [found.span() for pattern in (_IDLE, _FRAME) for found in pattern.finditer(text)]
+
+
+def _overlaps(found: re.Match[str], stretches: list[tuple[int, int]]) -> bool:
+    return any(start < found.end() and found.start() < end for start, end in stretches)
+
+
+def _framed(text: str) -> list[tuple[int, int]]:
+    """Return the stretches that a frame or what follows says are not so."""
+    stretches = []
+    for frame in _FRAME.finditer(text):
+        stop = _FRAME_END.search(text, frame.end())
+        until = stop.start() if stop else len(text)
+        if frame["held"] is None:
+            denies = (frame["not"] is None) == (frame["wrong"] is not None) and (frame["not"] or frame["wrong"]) is not None
+        elif _CLAIM.fullmatch(frame["held"]):
+            falls = _CLAIM_FALLS.search(text, frame.end(), until)
+            denies, until = falls is not None, falls.start() if falls else until
+        else:
+            denies = True
+        if denies:
+            stretches.append((frame.end(), until))
+    after = _MYTH_AFTER.search(text)
+    return stretches + ([(0, after.start())] if after else [])
+
+
 def _denials(text: str) -> list[tuple[int, int]]:
     """Return the stretches of a text that are denied: what follows a denial or a word like "reduces", to the next comma or "but".
 
     Such words turn round what they act on, so that "reduces overfitting" and "no overfitting" are of one mind. A denial at the
-    very end ("it does not") turns round what came before it.
+    very end ("it does not") turns round what came before it, and a frame ("it is a myth that") all that it holds.
     """
-    idle = [found.span() for found in _IDLE.finditer(text)]
-    stretches = []
+    idle = _idle(text)
+    stretches = _framed(text)
     for pattern, end in ((_NEGATION, _SCOPE_END), (_LESSENING, _LESSENING_END)):
         for found in pattern.finditer(text):
-            if any(start <= found.start() < end for start, end in idle):
+            if _overlaps(found, idle):
                 continue
             stop = end.search(text, found.end(), found.end() + _SCOPE_CHARS)
             until = stop.start() if stop else len(text)
@@ -127,4 +195,6 @@ def disagrees(answer: str, reference: str, *, share: float = 1 / 3) -> bool:
             pairs = [said[other] != sign for other in table.get(word, ()) if other in said and other not in meant]
         agree += sum(pairs)
         disagree += len(pairs) - sum(pairs)
-    return disagree > 0 and disagree >= share * (agree + disagree)
+    # A frame turns round the subject too ("it is a myth that dropout ..."), which says nothing for itself.
+    least = max(share, _FRAMED_SHARE) if _framed(answer) or _framed(reference) else share
+    return disagree > 0 and disagree >= least * (agree + disagree)

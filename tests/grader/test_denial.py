@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from grader import Gradable, ReferenceAnswer
-from grader.denial import denied_clauses
+from grader.denial import denied_clauses, retracted_clauses
 from grader.encoders import FloatArray
 from grader.profiles import ItemProfile, TextProfile, profile_item, profile_text
 from grader.text import Passage
@@ -43,3 +43,20 @@ def test_close_wording_with_other_signs_is_denied(answer: str, cosine: float, is
 def test_each_clause_is_judged_by_itself() -> None:
     answer = "Heat flows from the tea into the spoon. Steel is an alloy. Heat does not flow from tea into the spoon."
     assert denied_clauses(*profiles(answer)) == {2}
+
+
+@pytest.mark.parametrize(
+    ("answer", "retracted", "denied"),
+    [
+        (f"{REFERENCE} This is wrong.", {0}, {0}),
+        (f"Heat does not flow from the tea into the spoon. This is wrong. {REFERENCE}", {0}, set()),
+        (f"{REFERENCE} Steel is an alloy. All of this is false.", {0, 1}, {0}),
+        (f"{REFERENCE} Steel is an alloy. This is false.", {1}, set()),
+        (f"This is wrong. {REFERENCE}", set(), set()),
+    ],
+    ids=["taken-back", "denial-taken-back", "everything", "the-last", "nothing-before"],
+)
+def test_what_an_answer_takes_back_means_its_opposite(answer: str, retracted: set[int], denied: set[int]) -> None:
+    item, answered = profiles(answer)
+    assert retracted_clauses(answered) == retracted
+    assert denied_clauses(item, answered) == denied

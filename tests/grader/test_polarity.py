@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grader.polarity import disagrees, is_negated, negations, opposites, signed_words
+from grader.polarity import disagrees, is_negated, is_retraction, negations, opposites, signed_words
 from grader.text import stem, word_list
 
 
@@ -27,6 +27,9 @@ from grader.text import stem, word_list
         ("It is trained, whether or not it converges.", 0),
         ("It learns rather than memorises.", 1),
         ("NOT at all.", 1),
+        ("It is false that it learns.", 1),
+        ("It isn't true that it learns.", 1),
+        ("It is not wrong to say that it learns.", 0),
     ],
 )
 def test_negations_are_counted_and_idle_ones_are_not(text: str, expected: int) -> None:
@@ -61,6 +64,17 @@ def test_words_carry_the_sign_of_what_is_said_of_them(text: str, expected: dict[
         ("Dropout reduces overfitting, without technical vocabulary being needed.", "Dropout reduces overfitting.", False),
         ("Reducing overfitting is something that dropout does not.", "Dropout reduces overfitting.", True),
         ("It not only reduces overfitting.", "It reduces overfitting.", False),
+        ("It is false that dropout reduces overfitting.", "Dropout reduces overfitting.", True),
+        ("It isn't true that dropout reduces overfitting.", "Dropout reduces overfitting.", True),
+        ("It is not wrong to say that dropout reduces overfitting.", "Dropout reduces overfitting.", False),
+        ("It is true that dropout reduces overfitting.", "Dropout reduces overfitting.", False),
+        ("That dropout reduces overfitting is a myth.", "Dropout reduces overfitting.", True),
+        ("The claim that dropout reduces overfitting is false.", "Dropout reduces overfitting.", True),
+        ("The idea that dropout reduces overfitting is old.", "Dropout reduces overfitting.", False),
+        ("I don't think that dropout reduces overfitting.", "Dropout reduces overfitting.", True),
+        ("Nobody would say that dropout reduces overfitting.", "Dropout reduces overfitting.", True),
+        ("Many wrongly believe that dropout reduces overfitting.", "Dropout reduces overfitting.", True),
+        ("It is a myth that dropout increases overfitting.", "Dropout reduces overfitting.", False),
     ],
 )
 def test_denials_and_opposites_cancel_each_other(answer: str, reference: str, expected: bool) -> None:
@@ -82,3 +96,23 @@ def test_a_word_that_lessens_does_not_reach_into_what_a_relative_clause_says() -
     assert signed_words(reference)["overfit"] == -1
     assert signed_words(reference)["switch"] == 1
     assert not disagrees("Dropout randomly switches off neurons.", reference)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("This is wrong.", True),
+        ("That's not true!", True),
+        ("But all of the above is false", True),
+        ("The opposite is true.", True),
+        ("Not!", True),
+        ("This is a common misconception.", True),
+        ("This is true.", False),
+        ("This is not true of plants.", False),
+        ("It is wrong to leave it out.", False),
+        ("It is the error.", False),
+        ("", False),
+    ],
+)
+def test_a_retraction_says_no_more_than_that_it_was_wrong(sentence: str, expected: bool) -> None:
+    assert is_retraction(sentence) is expected
