@@ -41,11 +41,11 @@ ITEM_PUBLIC: dict[str, Any] = {
     "max_mark": 10,
 }
 GRADED_ANSWER: dict[str, Any] = {
-    "score": 0.758,
+    "score": 0.7579,
     "mark": 7.5,
     "max_mark": 10,
     "grade": "good",
-    "interval": {"low": 0.45, "high": 1.0},
+    "interval": {"low": 0.4499, "high": 1.0},
     "semantic_similarity": 0.8563,
     "keyword_coverage": 0.7,
     "keywords": {"matched": ["regularisation", "overfitting", "random", "switch off"], "missing": ["robust", "feature"]},
@@ -82,7 +82,7 @@ GRADED_ANSWER: dict[str, Any] = {
     "needs_review": False,
     "review_reasons": [],
     "feedback": ["This is a good answer.", "It covers 2 of 3 key points.", "Say more about “robust”."],
-    "signature": "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v2|scoring-059d8d6225c4|item-7127ea0f8d5b",
+    "signature": "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v2|scoring-82a03a8d4268|item-7127ea0f8d5b",
     "item_id": "dropout",
     "attempt_id": "attempt-17",
 }
@@ -112,7 +112,7 @@ BATCH_RESULT: dict[str, Any] = {
 }
 INFO: dict[str, Any] = {
     "version": "0.1.0",
-    "signature": "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v2|scoring-059d8d6225c4",
+    "signature": "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v2|scoring-82a03a8d4268",
     "encoder": "all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v2",
     "bank": {"version": "2026.1", "items": 30},
     "limits": {

@@ -14,6 +14,7 @@ from grader.matching import Matching
 from grader.profiles import MAX_CLAUSES, ItemProfile, TextProfile
 from grader.results import Flag
 from grader.text import clauses, words
+from grader.word_order import word_order
 
 # Repeating the question: hardly a word of the reference that the question does not hold, in words close to the question's. An
 # author's keywords make sure of it, so items that have them need less proof; all figures from the dev split, see docs/adr/0006.
@@ -39,6 +40,17 @@ _HEAP_NUMBER_SHARE = 0.2
 _CODE = re.compile(r"[=(){}\[\]<>]")
 _CODE_MARKS = 3
 _HEAP_CEILING = 0.15
+# Words in an order that sentences do not have: below a line that lies lower for short texts, where chance has more play, the
+# mark falls over a ramp. Nine in ten references with their words shuffled lie below it, and of the answers of people one or two
+# in a hundred; on an author's items none of the dev split. See docs/adr/0006.
+_ORDER_LINE_AUTHORED = -0.10
+_ORDER_LINE = -0.20
+_ORDER_LINE_PER_WORD = 1.5
+_ORDER_RAMP = 0.20
+_ORDER_WORDS = 10
+# Things listed between commas are in no order; what is a heap of them is told by the rules above.
+_LIST_RUN_WORDS = 4.0
+_ORDER_FLAG_BELOW = 0.5
 _RUN_BREAK = re.compile(r"[,;:.\n|•]|\s[-–—]\s")
 
 # Off topic: closeness to reference and question, and new words shared. A short text has little to be close with, so less is
@@ -110,10 +122,12 @@ def notice(
     if item.question is not None and _repeats_question(evidence, matching, authored=authored):
         flags.append(Flag.REPEATS_QUESTION)
         ceiling = min(ceiling, _ECHO_CEILING)
-    if _is_heap(answer) and any(function_share(reference) >= _PROSE_FUNCTION_SHARE for reference in item.references):
+    order = _order_factor(item, answer, authored=authored)
+    if _is_heap(item, answer) or order < _ORDER_FLAG_BELOW:
         flags.append(Flag.KEYWORD_LIST)
         ceiling = min(ceiling, _HEAP_CEILING)
         reasons.append("The answer looks like a list of terms without sentences.")
+    factor *= order
     cost = _CONTRADICTION_COST if authored else _CONTRADICTION_COST_DERIVED
     factor *= 1 - cost * _ramp(matching.contradicted_share, _CONTRADICTION_FROM, _CONTRADICTION_FULL)
     nearest = max((margin for _, margin in matching.misconceptions), default=0.0)
@@ -173,16 +187,41 @@ def _repeats_question(evidence: Evidence, matching: Matching, *, authored: bool)
     return close >= _ECHO_SIMILARITY_WITH_WORDS and evidence.question_share >= _SAME_WORDS
 
 
-def _is_heap(answer: TextProfile) -> bool:
-    """Tell whether an answer is terms in a row: a list of bare terms, or one long run without any grammar."""
+def _is_heap(item: ItemProfile, answer: TextProfile) -> bool:
+    """Tell whether an answer is terms in a row, a list or one long run without grammar, where references are prose."""
     count = len(answer.index.words)
-    numbers = sum(any(c.isdigit() for c in word.text) for word in answer.index.words)
-    if count < _HEAP_WORDS or numbers > _HEAP_NUMBER_SHARE * count or len(_CODE.findall(answer.text)) >= _CODE_MARKS:
+    if count < _HEAP_WORDS or _is_code(answer):
         return False
-    runs = [run for run in _RUN_BREAK.split(answer.text) if words(run)]
-    per_run, share = count / max(1, len(runs)), function_share(answer)
-    is_list = share <= _HEAP_FUNCTION_SHARE and per_run <= _HEAP_RUN_WORDS and len(runs) >= _HEAP_RUNS
-    return is_list or (share <= _JUMBLE_FUNCTION_SHARE and per_run >= _JUMBLE_RUN_WORDS)
+    per_run, share = _words_per_run(answer), function_share(answer)
+    is_list = share <= _HEAP_FUNCTION_SHARE and per_run <= _HEAP_RUN_WORDS and count >= _HEAP_RUNS * per_run
+    is_run = share <= _JUMBLE_FUNCTION_SHARE and per_run >= _JUMBLE_RUN_WORDS
+    return (is_list or is_run) and any(function_share(reference) >= _PROSE_FUNCTION_SHARE for reference in item.references)
+
+
+def _words_per_run(answer: TextProfile) -> float:
+    """Return the mean number of words between commas, stops and line ends."""
+    runs = sum(bool(words(run)) for run in _RUN_BREAK.split(answer.text))
+    return len(answer.index.words) / max(1, runs)
+
+
+def _order_factor(item: ItemProfile, answer: TextProfile, *, authored: bool) -> float:
+    """Return 1.0 for words in an order that sentences have, falling to 0.0 where they have none at all.
+
+    Where a reference is no prose itself, an answer need not be any more of it than the reference is.
+    """
+    count = len(answer.index.words)
+    if count < _ORDER_WORDS or _is_code(answer) or _words_per_run(answer) <= _LIST_RUN_WORDS:
+        return 1.0
+    line = (_ORDER_LINE_AUTHORED if authored else _ORDER_LINE) - _ORDER_LINE_PER_WORD / count
+    line = min(line, *(word_order(reference.text) for reference in item.references))
+    return _ramp(word_order(answer.text), line - _ORDER_RAMP, line)
+
+
+def _is_code(answer: TextProfile) -> bool:
+    """Tell whether a text is sums, code or a list of addresses."""
+    all_words = answer.index.words
+    numbers = sum(any(c.isdigit() for c in word.text) for word in all_words)
+    return numbers > _HEAP_NUMBER_SHARE * len(all_words) or len(_CODE.findall(answer.text)) >= _CODE_MARKS
 
 
 def _is_too_short(item: ItemProfile, answer: TextProfile) -> bool:

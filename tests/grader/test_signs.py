@@ -166,6 +166,26 @@ def test_sentences_notes_and_numbers_are_no_heap(answer: str) -> None:
     assert Flag.KEYWORD_LIST not in noticed(answer).flags
 
 
+def test_shuffled_words_are_a_heap_however_many_small_ones_are_among_them() -> None:
+    shuffled = "the of neurons in randomly that step rely dropout network each so cannot switches them any off training on"
+    jumble = noticed(shuffled)
+    assert jumble.flags == (Flag.KEYWORD_LIST,)
+    assert jumble.factor == 0.0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "off neurons switches",
+        "f(x) = max(0, x) of so the it than",
+        "Numpy, Pandas, in, Torch, is, from, as, lambda, while, not, yield, is",
+    ],
+    ids=["short", "code", "list"],
+)
+def test_what_need_not_be_prose_may_stand_in_any_order(answer: str) -> None:
+    assert noticed(answer).factor == 1.0
+
+
 def test_a_list_may_be_answered_with_a_list() -> None:
     terms = "sigmoid, tanh, relu, leaky relu, softmax, swish, gelu, elu, selu"
     assert Flag.KEYWORD_LIST not in noticed(terms, references=(terms,)).flags
