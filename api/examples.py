@@ -7,6 +7,7 @@ from typing import Any
 from fastapi.openapi.models import Example
 
 _ANSWER = "Dropout switches off random neurons during training to prevent overfitting."
+_SIGNATURE = "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v2|scoring-82a03a8d4268|verifier-fcdced8c9d0a"
 _ROW: dict[str, Any] = {"item_id": "dropout", "candidate_answer": _ANSWER, "attempt_id": "attempt-17"}
 _OWN_ITEM: dict[str, Any] = {
     "question": "Why does the sky look blue?",
@@ -82,7 +83,7 @@ GRADED_ANSWER: dict[str, Any] = {
     "needs_review": False,
     "review_reasons": [],
     "feedback": ["This is a good answer.", "It covers 2 of 3 key points.", "Say more about “robust”."],
-    "signature": "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v2|scoring-82a03a8d4268|item-7127ea0f8d5b",
+    "signature": f"{_SIGNATURE}|item-7127ea0f8d5b",
     "item_id": "dropout",
     "attempt_id": "attempt-17",
 }
@@ -112,7 +113,7 @@ BATCH_RESULT: dict[str, Any] = {
 }
 INFO: dict[str, Any] = {
     "version": "0.1.0",
-    "signature": "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v2|scoring-82a03a8d4268",
+    "signature": _SIGNATURE,
     "encoder": "all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v2",
     "bank": {"version": "2026.1", "items": 30},
     "limits": {

@@ -40,7 +40,9 @@ class SetFigures:
 def left_out_figures(grader: Grader, rule: SetRule, data_dir: Path, sets: dict[str, MarkedSet]) -> SetFigures:
     """Return the figures of one set from a model fitted on the others."""
     model = fit({name: marked for name, marked in sets.items() if name != rule.name})
-    blind = Grader(grader.encoder, scoring_model=replace(model, half_width=default_scoring_model().half_width))
+    blind = Grader(
+        grader.encoder, verifier=grader.verifier, scoring_model=replace(model, half_width=default_scoring_model().half_width)
+    )
     rows = measured_rows(rule, data_dir)
     results = blind.grade_many([(row.item, row.candidate_answer) for row in rows])
     people = np.array([row.score for row in rows])
@@ -101,7 +103,9 @@ def main() -> None:
                 f" | {f.cosine_pearson:.2f} | {f.system_pearson:.2f} |"
             )
         print()
-    scores = bank_scores(Grader(grader.encoder), ItemBank.from_directory(default_bank_dir()), arguments.bank_split)
+    scores = bank_scores(
+        Grader(grader.encoder, verifier=grader.verifier), ItemBank.from_directory(default_bank_dir()), arguments.bank_split
+    )
     print(f"| kind of answer, `{arguments.bank_split}` | answers | least | median | most |\n|---|---|---|---|---|")
     for kind in dict.fromkeys(kind for by_kind in scores.values() for kind in by_kind):
         values = np.array([score for by_kind in scores.values() for score in by_kind[kind]])

@@ -7,12 +7,16 @@ round. Right answers in other words may hold any number of negations.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from grader.lexical import WordIndex, coverage
+from grader.lexical import WordIndex, shared_words
 from grader.polarity import disagrees, is_retraction
-from grader.profiles import ItemProfile, TextProfile
+from grader.profiles import ItemProfile, Statement, TextProfile
+from grader.text import content_stems
+from grader.verifier import Suspicion
 
 # Cosine and share of words from which wording is close; dev split, 2026.1. Without an author's key points there are fewer
 # statements to weigh a clause against, so it has to share more: at the looser line as many right answers of the marked sets were
@@ -24,37 +28,89 @@ _DISAGREEING_SHARE = 1 / 3
 _DISAGREEING_SHARE_DERIVED = 1 / 5
 # A statement this much less similar than the closest one still has a say on what the clause means.
 _RIVAL_MARGIN = 0.06
-
+# From which a verifier is asked about a clause that the rule has nothing against, on an author's items only: on the marked sets,
+# whose key points are derived, its lone word hits right answers as often as wrong ones.
+_SAME_WORDING = 0.80
+_SAME_WORDS = 0.70
+# Probability from which a verifier confirms what the rule suspects, and from which its own word is enough; see docs/adr/0011.
+_CONFIRMED_FROM = 0.3
+_CONVICTED_FROM = 0.9
 _ENDS_SENTENCE = re.compile(r"[.!?;\n]")
 _OF_EVERYTHING = re.compile(r"\b(?:all|everything|above|said|wrote)\b", re.IGNORECASE)
 
 
-def denied_clauses(item: ItemProfile, answer: TextProfile) -> frozenset[int]:
-    """Return the positions of the clauses that say the opposite of the item's statement they are closest to.
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A clause that may deny the item: the pairs to ask a verifier about, and whether the rule on signed words suspects it.
 
-    A clause counts only if every statement about as close as the closest one disagrees with it: a reference that itself says
-    "not" speaks for an answer that does. A clause that the answer takes back ("This is wrong.") means its opposite.
+    What the rule suspects without pairs is certain.
     """
-    least = _DISAGREEING_SHARE_DERIVED if item.derived else _DISAGREEING_SHARE
-    shared = _SHARED_WORDS_DERIVED if item.derived else _SHARED_WORDS
+
+    pairs: tuple[Suspicion, ...]
+    by_rule: bool
+
+    def is_confirmed(self, probabilities: Mapping[Suspicion, float]) -> bool:
+        """Tell whether a verifier's word on one of the pairs is enough; where none was asked, the rule is believed."""
+        if not self.pairs:
+            return self.by_rule
+        least = _CONFIRMED_FROM if self.by_rule else _CONVICTED_FROM
+        return max(probabilities.get(pair, float(self.by_rule)) for pair in self.pairs) >= least
+
+
+def suspected_clauses(item: ItemProfile, answer: TextProfile) -> dict[int, Suspect]:
+    """Return the clauses that may say the opposite of the statements they are closest to, by position.
+
+    The rule counts a clause only if every statement about as close as the closest one disagrees with it: a reference that itself
+    says "not" speaks for an answer that does. A clause that the answer takes back ("This is wrong.") means its opposite. Where
+    the key points are an author's, a clause nearly in the words of a statement is suspect even if the rule sees nothing: its
+    parts may have been exchanged.
+    """
     table = np.stack([statement.vector for statement in item.statements]) @ answer.vectors.T
-    wrong = (
-        np.array([misconception.vector for misconception in item.misconceptions]).reshape(-1, answer.vectors.shape[1])
-        @ answer.vectors.T
-    )
+    wrong = np.array([misconception.vector for misconception in item.misconceptions]).reshape(-1, answer.vectors.shape[1])
     retracted = retracted_clauses(answer)
-    denied = set()
+    suspects: dict[int, Suspect] = {}
     for at, clause in enumerate(answer.clauses):
-        best = float(table[:, at].max())
+        closest = int(table[:, at].argmax())
+        best = float(table[closest, at])
         # To take back what is wrong is right.
-        if best < _CLOSE_WORDING or (at in retracted and best < float(wrong[:, at].max(initial=-1.0))):
+        if best < _CLOSE_WORDING or (at in retracted and best < float((wrong @ answer.vectors[at]).max(initial=-1.0))):
             continue
         near = [s for s, cosine in zip(item.statements, table[:, at], strict=True) if cosine >= best - _RIVAL_MARGIN]
-        index = WordIndex.of(clause.text)
-        near = [s for s in near if _shared_words(s.index, index) >= shared]
-        if near and all(disagrees(clause.text, s.text, share=least) != (at in retracted) for s in near):
-            denied.add(at)
-    return frozenset(denied)
+        denied = _denied_statements(clause.text, near, derived=item.derived, retracted=at in retracted)
+        if denied:
+            pairs = () if at in retracted else tuple(dict.fromkeys((clause.text, s.text) for s in denied))
+            suspects[at] = Suspect(pairs, by_rule=True)
+        elif not item.derived and at not in retracted and best >= _SAME_WORDING:
+            pair = (clause.text, item.statements[closest].text)
+            if _is_reworded(*pair):
+                suspects[at] = Suspect((pair,), by_rule=False)
+    return suspects
+
+
+def confirmed_clauses(suspects: Mapping[int, Suspect], probabilities: Mapping[Suspicion, float]) -> frozenset[int]:
+    """Return the positions of the suspected clauses that deny the item.
+
+    Args:
+        suspects: What `suspected_clauses` returned.
+        probabilities: A verifier's word on the suspicions, in [0, 1].
+    """
+    return frozenset(at for at, suspect in suspects.items() if suspect.is_confirmed(probabilities))
+
+
+def _is_reworded(clause: str, statement: str) -> bool:
+    """Tell whether a clause has nearly the words of a statement, and not all of them in their order."""
+    if shared_words(WordIndex.of(statement), WordIndex.of(clause)) < _SAME_WORDS:
+        return False
+    return content_stems(clause) != content_stems(statement)
+
+
+def _denied_statements(clause: str, near: Sequence[Statement], *, derived: bool, retracted: bool) -> list[Statement]:
+    """Return the near statements that share most of their words with a clause if it disagrees with them all, else none."""
+    index = WordIndex.of(clause)
+    share = _DISAGREEING_SHARE_DERIVED if derived else _DISAGREEING_SHARE
+    least = _SHARED_WORDS_DERIVED if derived else _SHARED_WORDS
+    alike = [s for s in near if shared_words(s.index, index) >= least]
+    return alike if all(disagrees(clause, s.text, share=share) != retracted for s in alike) else []
 
 
 def retracted_clauses(answer: TextProfile) -> frozenset[int]:
@@ -69,9 +125,3 @@ def retracted_clauses(answer: TextProfile) -> frozenset[int]:
                 first -= 1
             retracted.update(range(0 if _OF_EVERYTHING.search(clause.text) else first, at))
     return frozenset(retracted)
-
-
-def _shared_words(one: WordIndex, other: WordIndex) -> float:
-    """Return the share of the shorter text's content words that the other text holds, in [0, 1]."""
-    small, large = (one, other) if len(one.words) <= len(other.words) else (other, one)
-    return coverage([w.stem for w in small.words if w.is_content], large)

@@ -150,8 +150,8 @@ class OnnxEncoder:
         self._signature = f"{manifest.name}@{manifest.weights_sha256[:12]}/onnx-fp32-v{manifest.export_version}"
         cores = threads or os.cpu_count() or 1
         try:
-            self._session = _open_session(model_dir / "model.onnx", cores=1)
-            self._wide_session = _open_session(model_dir / "model.onnx", cores=cores) if cores > 1 else self._session
+            self._session = open_session(model_dir / "model.onnx", cores=1)
+            self._wide_session = open_session(model_dir / "model.onnx", cores=cores) if cores > 1 else self._session
             self._tokenizer = Tokenizer.from_file(str(model_dir / "tokenizer.json"))
         except Exception as error:
             raise EncoderError(f"The prepared model in {model_dir} cannot be loaded: {error}") from error
@@ -195,8 +195,8 @@ class OnnxEncoder:
         return vectors
 
 
-def _open_session(model: Path, *, cores: int) -> InferenceSession:
-    """Return a session that runs one text on so many cores."""
+def open_session(model: Path, *, cores: int) -> InferenceSession:
+    """Return a session of `onnxruntime` that makes one run on so many cores."""
     import onnxruntime  # noqa: PLC0415 a run-time's import costs 0.1 s that other encoders need not pay
 
     options = onnxruntime.SessionOptions()

@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 
 from grader import weights
+from grader.denial import confirmed_clauses, suspected_clauses
 from grader.encoders import Encoder, FloatArray, OnnxEncoder
 from grader.errors import InvalidAnswerError
 from grader.evidence import NAMES, Evidence, measure
@@ -24,6 +25,7 @@ from grader.scoring import ScoringModel, default_scoring_model, grade_from_mark,
 from grader.signs import notice
 from grader.store import EmbeddingStore
 from grader.text import Passage
+from grader.verifier import OnnxVerifier, Suspicion, Verifier
 
 # Profiles kept in memory: a bank of this many items is compared without reading the store again. About 40 kB each.
 _PROFILES_KEPT = 2_000
@@ -38,6 +40,7 @@ class Grader:
         self,
         encoder: Encoder,
         *,
+        verifier: Verifier | None = None,
         scoring_model: ScoringModel | None = None,
         store: EmbeddingStore | None = None,
     ) -> None:
@@ -45,6 +48,7 @@ class Grader:
 
         Args:
             encoder: Turns passages into vectors.
+            verifier: Confirms that a clause contradicts the item; without one, the rule that suspects it is believed.
             scoring_model: Turns evidence into a score; the shipped one if left out.
             store: Keeps the vectors of items on disk; without it they are made again in every process.
 
@@ -52,6 +56,7 @@ class Grader:
             ValueError: If the scoring model was made for other evidence.
         """
         self.encoder = encoder
+        self.verifier = verifier
         self._model = scoring_model or default_scoring_model()
         if self._model.names != NAMES:
             raise ValueError(f"the scoring model is for the evidence {self._model.names}, this version measures {NAMES}")
@@ -76,12 +81,16 @@ class Grader:
             weights.prepare(model_dir)
         encoder = OnnxEncoder(model_dir, threads=threads)
         path = home / f"embeddings-{encoder.signature.replace('/', '-')}.sqlite"
-        return cls(encoder, store=EmbeddingStore(path, signature=encoder.signature, dimension=encoder.dimension))
+        verifier = OnnxVerifier(model_dir, threads=threads)
+        return cls(
+            encoder, verifier=verifier, store=EmbeddingStore(path, signature=encoder.signature, dimension=encoder.dimension)
+        )
 
     @property
     def signature(self) -> str:
         """Name everything but the item that can change a result: package, encoder and scoring model."""
-        return f"grader-{version('answer-grader')}|{self.encoder.signature}|scoring-{self._model.signature}"
+        parts = [f"grader-{version('answer-grader')}", self.encoder.signature, f"scoring-{self._model.signature}"]
+        return "|".join(parts if self.verifier is None else [*parts, self.verifier.signature])
 
     def close(self) -> None:
         """Close the store."""
@@ -148,7 +157,19 @@ class Grader:
     def _match(self, measured: Sequence[tuple[ItemProfile, TextProfile, Evidence | None]]) -> list[Matching | None]:
         """Return the verdicts on answers, None for a blank one; what cheap evidence leaves in doubt is looked at again here."""
         looks = self._encode(passage for item, answer, _ in measured for passage in second_looks(item, answer))
-        return [match_key_points(item, answer, looks) if numbers is not None else None for item, answer, numbers in measured]
+        suspected = [suspected_clauses(item, answer) if numbers is not None else {} for item, answer, numbers in measured]
+        probabilities = self._verify(pair for suspects in suspected for suspect in suspects.values() for pair in suspect.pairs)
+        return [
+            match_key_points(item, answer, looks, confirmed_clauses(suspects, probabilities)) if numbers is not None else None
+            for (item, answer, numbers), suspects in zip(measured, suspected, strict=True)
+        ]
+
+    def _verify(self, wanted: Iterable[Suspicion]) -> dict[Suspicion, float]:
+        """Return the verifier's word on suspicions, each asked once; nothing where there is no verifier."""
+        distinct = list(dict.fromkeys(wanted))
+        if self.verifier is None or not distinct:
+            return {}
+        return dict(zip(distinct, self.verifier.contradicts(distinct).tolist(), strict=True))
 
     def _encode(self, wanted: Iterable[Passage]) -> dict[Passage, FloatArray]:
         """Return the vectors of passages, each made once."""

@@ -190,6 +190,12 @@ def coverage(wanted: Iterable[str], index: WordIndex) -> float:
     return sum(index.find(w) is not None for w in distinct) / len(distinct)
 
 
+def shared_words(one: WordIndex, other: WordIndex) -> float:
+    """Return the share of the shorter text's content words that the other text holds, in [0, 1]."""
+    small, large = (one, other) if len(one.words) <= len(other.words) else (other, one)
+    return coverage([w.stem for w in small.words if w.is_content], large)
+
+
 def _may_be_acronym(text: str) -> bool:
     """Tell whether a word looks like an abbreviation: short and, if long enough to be a word, without lower-case letters."""
     core = text.removesuffix("s")

@@ -28,19 +28,24 @@ class TokenStates(torch.nn.Module):
 
 def export_encoder(folder: Path, target: Path) -> None:
     """Write the encoder as an ONNX graph: the ids of one text in, the states of its tokens out."""
-    axes = {0: "batch", 1: "tokens"}
+    export(TokenStates(folder), target, inputs=("input_ids",), output="states", output_axes={0: "batch", 1: "tokens"})
+
+
+def export(network: torch.nn.Module, target: Path, *, inputs: tuple[str, ...], output: str, output_axes: dict[int, str]) -> None:
+    """Write a network as an ONNX graph whose inputs are token numbers, shape `(batch, tokens)` each."""
+    axes = {name: {0: "batch", 1: "tokens"} for name in inputs}
     with warnings.catch_warnings():
-        # The tracing exporter is deprecated in favour of one that needs two more packages; it is exact for this network.
+        # The tracing exporter is deprecated in favour of one that needs two more packages; it is exact for these networks.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            TokenStates(folder).eval(),
-            (torch.tensor([[101, 2023, 2003, 102]]),),
+            network.eval(),
+            (torch.tensor([[101, 2023, 2003, 102]]), torch.tensor([[0, 0, 1, 1]]))[: len(inputs)],
             str(target),
             dynamo=False,
             opset_version=_OPSET,
-            input_names=["input_ids"],
-            output_names=["states"],
-            dynamic_axes={"input_ids": axes, "states": axes},
+            input_names=list(inputs),
+            output_names=[output],
+            dynamic_axes={**axes, output: output_axes},
         )
 
 

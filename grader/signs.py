@@ -68,8 +68,8 @@ _OFF_TOPIC_CEILING = 0.15
 
 # What contradictions cost: nothing up to a share that one right answer in fifteen of the dev split has by mistake, most of
 # the mark from nearly half of the answer on. A little is always left because a rule can be wrong, and a person is asked to look.
-_CONTRADICTION_FROM = 0.12
-_CONTRADICTION_FULL = 0.45
+_CONTRADICTION_FROM = 0.08
+_CONTRADICTION_FULL = 0.40
 _CONTRADICTION_COST = 0.85
 # Less where key points are derived: on the marked sets right answers are taken for denials about as often as wrong ones.
 _CONTRADICTION_COST_DERIVED = 0.65

@@ -35,6 +35,8 @@ class Manifest:
     export_version: int
     model_sha256: str
     tokenizer_sha256: str
+    verifier_weights_sha256: str
+    verifier_sha256: str
     max_tokens: int
     dimension: int
 
@@ -63,6 +65,11 @@ def find_weights(source: Path | None = None) -> Path:
     return folder
 
 
+def fitted_verifier() -> Path:
+    """Return the file with the verifier's fitted weights, which ships with the package."""
+    return Path(__file__).parent / "data" / "verifier.safetensors"
+
+
 def read_manifest(model_dir: Path) -> Manifest:
     """Return the manifest of a prepared folder.
 
@@ -74,15 +81,17 @@ def read_manifest(model_dir: Path) -> Manifest:
         manifest = Manifest(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise EncoderError(f"{model_dir} holds no prepared model; run `grader prepare`.") from error
-    if manifest.export_version != _EXPORT_VERSION or manifest.weights_sha256 != WEIGHTS_SHA256:
+    if (manifest.export_version, manifest.weights_sha256) != (_EXPORT_VERSION, WEIGHTS_SHA256):
         raise EncoderError(f"The model in {model_dir} was prepared by another version; run `grader prepare`.")
-    if (model_dir / "model.onnx").stat().st_size == 0:
+    if manifest.verifier_weights_sha256 != _sha256(fitted_verifier()):
+        raise EncoderError(f"The verifier in {model_dir} was prepared from other weights; run `grader prepare`.")
+    if any((model_dir / name).stat().st_size == 0 for name in ("model.onnx", "verifier.onnx")):
         raise EncoderError(f"The model in {model_dir} is damaged; run `grader prepare`.")
     return manifest
 
 
 def is_prepared(model_dir: Path) -> bool:
-    """Tell whether a folder can be loaded as it is, by its manifest and the size of its files. Costs a millisecond."""
+    """Tell whether a folder can be loaded as it is, by its manifest and the size of its files. Costs some ten milliseconds."""
     try:
         read_manifest(model_dir)
     except (EncoderError, OSError):
@@ -91,13 +100,17 @@ def is_prepared(model_dir: Path) -> bool:
 
 
 def verify(model_dir: Path) -> None:
-    """Compare a prepared folder's files with its manifest's hashes. Reads 90 MB.
+    """Compare a prepared folder's files with its manifest's hashes. Reads 180 MB.
 
     Raises:
         EncoderError: If a file is not the one that was prepared.
     """
     manifest = read_manifest(model_dir)
-    for name, expected in (("model.onnx", manifest.model_sha256), ("tokenizer.json", manifest.tokenizer_sha256)):
+    for name, expected in (
+        ("model.onnx", manifest.model_sha256),
+        ("tokenizer.json", manifest.tokenizer_sha256),
+        ("verifier.onnx", manifest.verifier_sha256),
+    ):
         if _sha256(model_dir / name) != expected:
             raise EncoderError(f"{model_dir / name} is damaged; run `grader prepare --force`.")
 
@@ -120,13 +133,16 @@ def prepare(model_dir: Path, *, source: Path | None = None, force: bool = False)
     """
     if not force and is_prepared(model_dir):
         return False
-    from grader.networks import export_encoder  # noqa: PLC0415 only preparing needs torch
+    # Only preparing needs torch.
+    from grader.cross_encoder import export_verifier  # noqa: PLC0415
+    from grader.networks import export_encoder  # noqa: PLC0415
 
     folder = find_weights(source)
     model_dir.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".preparing-", dir=model_dir.parent))
     try:
         export_encoder(folder, work / "model.onnx")
+        export_verifier(folder, fitted_verifier(), work / "verifier.onnx")
         shutil.copyfile(folder / "tokenizer.json", work / "tokenizer.json")
         manifest = Manifest(
             name=MODEL_NAME,
@@ -134,6 +150,8 @@ def prepare(model_dir: Path, *, source: Path | None = None, force: bool = False)
             export_version=_EXPORT_VERSION,
             model_sha256=_sha256(work / "model.onnx"),
             tokenizer_sha256=_sha256(work / "tokenizer.json"),
+            verifier_weights_sha256=_sha256(fitted_verifier()),
+            verifier_sha256=_sha256(work / "verifier.onnx"),
             max_tokens=_MAX_TOKENS,
             dimension=_DIMENSION,
         )

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.accuracy import TARGETS, bank_scores, left_out_figures, share_in_order
 from grader import EmbeddingStore, Grader, ItemBank, OnnxEncoder
+from grader.verifier import OnnxVerifier
 from training.data_sets import RULES, SetRule, StoredEncoder, fitting_rows
 from training.fit_scoring_model import MarkedSet, marked_set
 
@@ -47,7 +48,7 @@ if "GRADER_DATA_DIR" in os.environ:
         encoder = OnnxEncoder(prepared_model)
         path = request.config.cache.mkdir("marked-sets") / "vectors.sqlite"
         with EmbeddingStore(path, signature=encoder.signature, dimension=encoder.dimension) as store:
-            yield Grader(StoredEncoder(encoder, store))
+            yield Grader(StoredEncoder(encoder, store), verifier=OnnxVerifier(prepared_model))
 
     @pytest.fixture(scope="session")
     def marked_sets(storing_grader: Grader) -> dict[str, MarkedSet]:

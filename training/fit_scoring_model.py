@@ -30,6 +30,7 @@ from grader import (
     default_bank_dir,
 )
 from grader.scoring import blended
+from grader.verifier import OnnxVerifier
 from grader.weights import prepare
 from training.data_sets import RULES, MarkedAnswer, StoredEncoder, balanced_weights, fitting_rows
 
@@ -88,7 +89,7 @@ def open_training_grader(home: Path) -> Grader:
     encoder = OnnxEncoder(home / "encoder")
     store = EmbeddingStore(home / "training.sqlite", signature=encoder.signature, dimension=encoder.dimension)
     neutral = _model(np.zeros(len(EVIDENCE_NAMES)), np.zeros(len(EVIDENCE_NAMES)), np.ones(len(EVIDENCE_NAMES)), 0.5)
-    return Grader(StoredEncoder(encoder, store), scoring_model=neutral)
+    return Grader(StoredEncoder(encoder, store), verifier=OnnxVerifier(home / "encoder"), scoring_model=neutral)
 
 
 def marked_set(grader: Grader, rows: Sequence[MarkedAnswer]) -> MarkedSet:

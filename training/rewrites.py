@@ -131,7 +131,7 @@ def remove_denial(text: str) -> str | None:
 
 def frame_denial(text: str, rng: random.Random) -> str:
     """Return a sentence that says that the statement is not so."""
-    return rng.choice(_DENYING_FRAMES).format(s=_inner(text))
+    return rng.choice(_DENYING_FRAMES).format(s=inner(text))
 
 
 def oppose(text: str, rng: random.Random) -> str | None:
@@ -173,7 +173,7 @@ def swap_roles(text: str, rng: random.Random) -> str | None:
     for pattern in _SWAP:
         match = pattern.match(text)
         if match and all(1 <= len(match[side].split()) <= _MOST_SWAPPED_WORDS for side in "ab"):
-            one, other = _inner(match["a"]), match["b"]
+            one, other = inner(match["a"]), match["b"]
             if stem(one.split()[-1]) != stem(other.split()[-1]) and one.lower() not in {"it", "they", "this", "that"}:
                 found.append(f"{other[:1].upper()}{other[1:]} {match['v']} {one}{match['end']}")
     route = _ROUTE.search(text)
@@ -187,25 +187,25 @@ def hedge(text: str, rng: random.Random) -> str:
     """Return the statement with words added that change nothing."""
     way = rng.random()
     if way < 0.4:  # noqa: PLR2004
-        return f"{rng.choice(_HEDGES_BEFORE)} {_inner(text)}"
+        return f"{rng.choice(_HEDGES_BEFORE)} {inner(text)}"
     if way < 0.7:  # noqa: PLR2004
         return text.rstrip(".!? ") + rng.choice(_HEDGES_AFTER) + "."
     spots = list(_AUXILIARIES.finditer(text))
     if not spots:
-        return f"{rng.choice(_HEDGES_BEFORE)} {_inner(text)}"
+        return f"{rng.choice(_HEDGES_BEFORE)} {inner(text)}"
     spot = rng.choice(spots)
     return text[: spot.end()] + " " + rng.choice(_ADVERBS) + text[spot.end() :]
 
 
 def contrast(text: str, other_words: str, rng: random.Random) -> str:
     """Return the statement beside a denial of something else."""
-    return rng.choice(_CONTRAST_FRAMES).format(s=text.rstrip(".!? ") + ".", t=_inner(text).rstrip(".!? "), w=other_words)
+    return rng.choice(_CONTRAST_FRAMES).format(s=text.rstrip(".!? ") + ".", t=inner(text).rstrip(".!? "), w=other_words)
 
 
 def correct(text: str, mistake: str, rng: random.Random) -> str:
     """Return the statement beside a denial of a mistake."""
     frame = rng.choice(_CORRECTING_FRAMES)
-    return frame.format(s=text.rstrip(".!? ") + ".", t=_inner(text).rstrip(".!? "), o=_inner(mistake).rstrip(".!? "))
+    return frame.format(s=text.rstrip(".!? ") + ".", t=inner(text).rstrip(".!? "), o=inner(mistake).rstrip(".!? "))
 
 
 def heap(text: str, rng: random.Random) -> str | None:
@@ -256,7 +256,7 @@ def topic_words(text: str, rng: random.Random) -> str | None:
     return rng.choice(content).text.lower()
 
 
-def _inner(text: str) -> str:
+def inner(text: str) -> str:
     """Return a statement as it stands inside a sentence: its first letter small, unless it begins a name."""
     bare = text.strip()
     return bare if (len(bare) > 1 and bare[1].isupper()) or bare.startswith("I ") else bare[:1].lower() + bare[1:].rstrip(". ")
@@ -276,6 +276,19 @@ def _verb_base(found: re.Match[str], text: str) -> str | None:
         if word.endswith(ending) and word.removesuffix(ending) + replacement in _VERBS:
             return word.removesuffix(ending) + replacement
     return None
+
+
+@cache
+def verb_forms() -> dict[str, str]:
+    """Return the forms of the known verbs, each with its base: "opens" and "opened" of "open"."""
+    forms: dict[str, str] = {}
+    for verb in sorted(_VERBS):
+        stem_ = verb.removesuffix("e")
+        inflected = [verb, verb + "s", stem_ + "ed", stem_ + "es"]
+        if verb.endswith("y"):
+            inflected += [verb[:-1] + "ies", verb[:-1] + "ied"]
+        forms.update(dict.fromkeys(inflected, verb))
+    return forms
 
 
 @cache

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader import ItemBank
+from grader.cross_encoder import Relation
 from grader.lexical import WordIndex, coverage
 from grader.text import content_stems
-from training import rewrites
-from training.cross_encoder import Relation
+from training import exchanges, rewrites
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,9 @@ _PUBLIC_RELATIONS = {
     "neutral": Relation.NEUTRAL,
     "contradiction": Relation.CONTRADICTS,
 }
+_PARTNERS_DRAWN = 6
+_SHARE_EXCHANGED = 0.7
+_SHARE_BOTH_WAYS = 0.3
 _SHARE_MISSPELT = 0.08
 _SHARE_PADDED = 0.10
 
@@ -108,6 +111,10 @@ def draw(questions: Sequence[Question], data_dir: Path, rng: random.Random) -> l
     for question in questions:
         for statement in question.right:
             pairs += _rewritten(question, statement, questions, rng)
+            near = _closest(statement, rng.sample(question.right, min(_PARTNERS_DRAWN, len(question.right))))
+            pairs += _moved(statement, statement if rng.random() < _SHARE_AGAINST_ITSELF else near, rng)
+            if len(question.references[0].split()) < _ONE_THING_WORDS:
+                pairs.append(Pair(statement, near, Relation.ENTAILS))
             pairs += _unrelated(question, statement, by_subject[question.subject], rng)
     for file in _PUBLIC_PAIRS:
         public = _public(data_dir / file)
@@ -121,15 +128,38 @@ def _marked(questions: Collection[Question], rng: random.Random) -> Iterator[Pai
     for question in questions:
         right = question.right
         for answer, relation in question.answers:
-            yield Pair(answer, rng.choice(question.references), relation)
+            yield Pair(answer, _closest(answer, rng.sample(question.references, min(2, len(question.references)))), relation)
             # Right answers to one question say the same thing as each other in other words, where it asks for one thing.
             if len(right[0].split()) < _ONE_THING_WORDS and rng.random() < _SHARE_AGAINST_ANSWERS:
-                yield Pair(answer, rng.choice(right), relation)
+                partners = [other for other in rng.sample(right, min(_PARTNERS_DRAWN, len(right))) if other != answer]
+                if partners:
+                    yield Pair(answer, _closest(answer, partners), relation)
         if len(question.references) > 1:
             for reference in question.references:
                 yield Pair(reference, rng.choice(question.references), Relation.ENTAILS)
         if question.text and rng.random() < _SHARE_REPEATED:
             yield Pair(question.text, rng.choice(question.references), Relation.NEUTRAL)
+
+
+def _closest(answer: str, statements: Sequence[str]) -> str:
+    """Return the statement with the most words in common: the verifier is asked about close wording only."""
+    index = WordIndex.of(answer)
+    return max(statements, key=lambda s: coverage(content_stems(s), index))
+
+
+def _moved(statement: str, goal: str, rng: random.Random) -> Iterator[Pair]:
+    """Yield the statement with its parts exchanged and with its order changed: the same words, and not the same verdict."""
+    exchanged, reordered = exchanges.exchange_parts(statement, rng), exchanges.reorder(statement, rng)
+    if exchanged and rng.random() < _SHARE_EXCHANGED:
+        yield Pair(exchanged, goal, Relation.CONTRADICTS)
+        if rng.random() < _SHARE_BOTH_WAYS:
+            yield Pair(statement, exchanged, Relation.CONTRADICTS)
+        turned = exchanges.reorder(exchanged, rng)
+        if turned:
+            yield Pair(turned, goal, Relation.CONTRADICTS)
+    if reordered:
+        yield Pair(reordered, goal, Relation.ENTAILS)
+        yield Pair(statement, reordered, Relation.ENTAILS)
 
 
 def _rewritten(question: Question, statement: str, questions: Sequence[Question], rng: random.Random) -> Iterator[Pair]:

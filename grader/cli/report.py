@@ -48,7 +48,10 @@ def print_result(item: Gradable, result: GradingResult) -> None:
     if result.needs_review:
         _print_lines(console, "A person should look at this", result.review_reasons, style="bold yellow")
     console.print()
-    _print_wrapped(console, Text(_clean(_provenance(item, result)), style="dim"))
+    if isinstance(item, Item):
+        _print_wrapped(console, Text(f"item {_clean(item.id)}", style="dim"))
+    # In one piece, however narrow the terminal: it is there to be copied.
+    console.print(Text(_clean(result.signature), style="dim"), no_wrap=True, overflow="ignore", crop=False)
 
 
 def _print_score(console: Console, result: GradingResult, colour: str) -> None:
@@ -107,11 +110,6 @@ def _print_wrapped(console: Console, text: Text, indent: int = 0) -> None:
     for line in text.wrap(console, max(console.width - indent, 20)):
         line.rstrip()
         console.print(Text(" " * indent).append_text(line), no_wrap=True, overflow="ignore", crop=False)
-
-
-def _provenance(item: Gradable, result: GradingResult) -> str:
-    name = f"item {item.id}  " if isinstance(item, Item) else ""
-    return f"{name}{result.signature}"
 
 
 def _clean(text: str) -> str:

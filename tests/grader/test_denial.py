@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from grader import Gradable, ReferenceAnswer
-from grader.denial import denied_clauses, retracted_clauses
+from grader.denial import Suspect, confirmed_clauses, retracted_clauses, suspected_clauses
 from grader.encoders import FloatArray
 from grader.profiles import ItemProfile, TextProfile, profile_item, profile_text
 from grader.text import Passage
@@ -37,12 +39,12 @@ def profiles(answer: str, cosine: float = 0.9) -> tuple[ItemProfile, TextProfile
     ids=["denied", "distant", "other-words", "the-same"],
 )
 def test_close_wording_with_other_signs_is_denied(answer: str, cosine: float, is_denied: bool) -> None:
-    assert denied_clauses(*profiles(answer, cosine)) == (frozenset({0}) if is_denied else frozenset())
+    assert suspects_by_rule(*profiles(answer, cosine)) == ({0} if is_denied else set())
 
 
 def test_each_clause_is_judged_by_itself() -> None:
     answer = "Heat flows from the tea into the spoon. Steel is an alloy. Heat does not flow from tea into the spoon."
-    assert denied_clauses(*profiles(answer)) == {2}
+    assert suspects_by_rule(*profiles(answer)) == {2}
 
 
 @pytest.mark.parametrize(
@@ -59,4 +61,59 @@ def test_each_clause_is_judged_by_itself() -> None:
 def test_what_an_answer_takes_back_means_its_opposite(answer: str, retracted: set[int], denied: set[int]) -> None:
     item, answered = profiles(answer)
     assert retracted_clauses(answered) == retracted
-    assert denied_clauses(item, answered) == denied
+    assert suspects_by_rule(item, answered) == denied
+
+
+def suspects_by_rule(item: ItemProfile, answer: TextProfile) -> set[int]:
+    return {at for at, suspect in suspected_clauses(item, answer).items() if suspect.by_rule}
+
+
+def test_a_suspicion_names_the_clause_and_the_statement_it_denies() -> None:
+    denial = "Heat does not flow from the tea into the spoon."
+    assert suspected_clauses(*profiles(denial)) == {0: Suspect(((denial, REFERENCE),), by_rule=True)}
+    assert suspected_clauses(*profiles(f"{REFERENCE} This is wrong."))[0] == Suspect((), by_rule=True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "cosine", "is_asked"),
+    [
+        ("Heat flows from the spoon into the tea.", 0.9, True),
+        ("Heat flows from the spoon into the tea.", 0.79, False),
+        (REFERENCE, 1.0, False),
+        ("Energy goes from warm liquid to cold metal.", 0.9, False),
+    ],
+    ids=["exchanged", "distant", "the-same", "other-words"],
+)
+def test_the_words_of_a_statement_in_another_order_are_worth_a_question(answer: str, cosine: float, is_asked: bool) -> None:
+    expected = {0: Suspect(((answer, REFERENCE),), by_rule=False)} if is_asked else {}
+    item, answered = profiles(answer, cosine)
+    assert suspected_clauses(replace(item, derived=False), answered) == expected
+    assert suspected_clauses(item, answered) == {}
+
+
+@pytest.mark.parametrize(
+    ("by_rule", "probabilities", "is_confirmed"),
+    [
+        (True, (0.3, 0.1), True),
+        (True, (0.29, 0.29), False),
+        (True, (0.0, 1.0), True),
+        (False, (0.9, 0.0), True),
+        (False, (0.89, 0.89), False),
+    ],
+    ids=["rule-and-one", "rule-and-neither", "rule-and-the-other", "verifier-alone", "verifier-unsure"],
+)
+def test_the_verifier_alone_has_to_be_surer_than_with_the_rule(
+    by_rule: bool, probabilities: tuple[float, float], is_confirmed: bool
+) -> None:
+    pairs = (("clause", "one"), ("clause", "two"))
+    confirmed = confirmed_clauses({4: Suspect(pairs, by_rule=by_rule)}, dict(zip(pairs, probabilities, strict=True)))
+    assert confirmed == (frozenset({4}) if is_confirmed else frozenset())
+
+
+def test_where_no_verifier_is_asked_the_rule_is_believed() -> None:
+    suspects = {
+        0: Suspect((("clause", "one"),), by_rule=True),
+        1: Suspect((("clause", "two"),), by_rule=False),
+        2: Suspect((), by_rule=True),
+    }
+    assert confirmed_clauses(suspects, {}) == {0, 2}

@@ -94,7 +94,7 @@ def test_a_grader_new_to_its_items_gives_the_same_bytes_from_several_threads(
     encoder = real_grader.encoder
     some = range(0, len(pairs), 12)
     with EmbeddingStore(tmp_path / "v.sqlite", signature=encoder.signature, dimension=encoder.dimension) as store:
-        fresh = Grader(encoder, store=store)
+        fresh = Grader(encoder, verifier=real_grader.verifier, store=store)
         with ThreadPoolExecutor(8) as pool:
             found = list(pool.map(lambda number: fresh.grade(*pairs[number]).to_json(), some))
     assert found == [one_by_one[number] for number in some]
@@ -103,7 +103,7 @@ def test_a_grader_new_to_its_items_gives_the_same_bytes_from_several_threads(
 def test_a_grader_without_a_store_gives_the_same_bytes(
     real_grader: Grader, pairs: list[tuple[Gradable, str]], one_by_one: list[str]
 ) -> None:
-    found = Grader(real_grader.encoder).grade_many(pairs[-9:])
+    found = Grader(real_grader.encoder, verifier=real_grader.verifier).grade_many(pairs[-9:])
     assert [result.to_json() for result in found] == one_by_one[-9:]
 
 
@@ -112,7 +112,7 @@ def test_neither_small_calls_nor_a_small_memory_change_a_result(
 ) -> None:
     monkeypatch.setattr("grader.grader._PROFILES_KEPT", 1)
     monkeypatch.setattr("grader.grader._PASSAGES_PER_CALL", 3)
-    small = Grader(real_grader.encoder)
+    small = Grader(real_grader.encoder, verifier=real_grader.verifier)
     assert [result.to_json() for result in small.grade_many(pairs[-9:])] == one_by_one[-9:]
     assert len(small._profiles) == 1
 
@@ -330,10 +330,12 @@ def test_a_signature_changes_with_the_item(real_grader: Grader) -> None:
 
 
 def test_a_signature_names_package_encoder_and_scoring_model(real_grader: Grader) -> None:
-    package, encoder, scoring = real_grader.signature.split("|")
+    package, encoder, scoring, verifier = real_grader.signature.split("|")
     assert package.startswith("grader-")
     assert encoder == real_grader.encoder.signature
     assert scoring == f"scoring-{default_scoring_model().signature}"
+    assert real_grader.verifier is not None
+    assert verifier == real_grader.verifier.signature
     other = Grader(real_grader.encoder, scoring_model=replace(default_scoring_model(), intercept=0.1))
     assert other.signature != real_grader.signature
 
@@ -370,3 +372,12 @@ def check_consistent(result: GradingResult) -> None:
 def test_every_result_is_consistent_in_itself(results: list[GradingResult]) -> None:
     for result in results:
         check_consistent(result)
+
+
+def test_without_a_verifier_the_rule_is_believed_and_the_signature_says_so(real_grader: Grader) -> None:
+    item = Gradable(reference_answers=(ReferenceAnswer(text="Heat flows from the tea into the spoon."),))
+    denial = "Heat does not flow from the tea into the spoon."
+    bare = Grader(real_grader.encoder)
+    assert Flag.CONTRADICTS_REFERENCE in bare.grade(item, denial).flags
+    assert Flag.CONTRADICTS_REFERENCE in real_grader.grade(item, denial).flags
+    assert real_grader.signature.startswith(bare.signature + "|verifier-")

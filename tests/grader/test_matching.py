@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from grader import EvidenceSpan, Gradable, KeyPoint, KeyPointMatch, Keywords, Misconception, ReferenceAnswer, Verdict
+from grader.denial import confirmed_clauses, suspected_clauses
 from grader.encoders import FloatArray
 from grader.matching import Matching, blank_matching, match_key_points, said_scale, second_looks
 from grader.profiles import effective_key_points, profile_item, profile_text
@@ -44,7 +45,7 @@ def matching_of(
 
     profile, answered = profile_item(item, lookup), profile_text(answer, lookup)
     looks = {passage: lookup(passage) for passage in second_looks(profile, answered)}
-    return match_key_points(profile, answered, looks)
+    return match_key_points(profile, answered, looks, confirmed_clauses(suspected_clauses(profile, answered), {}))
 
 
 @pytest.mark.parametrize(("similarity", "expected"), [(-1, 0), (0.35, 0), (0.525, 0.5), (0.595, 0.7), (0.7, 1), (1, 1)])
@@ -259,11 +260,22 @@ def test_a_single_long_sentence_gives_a_point_for_each_clause_and_six_at_most() 
 
 
 @pytest.mark.parametrize(
-    ("to_belief", "to_point", "is_looked_at"), [(0.7, 0.5, True), (0.6, 0.64, True), (0.6, 0.7, False), (0.5, 0.1, False)]
+    ("belief_text", "to_belief", "to_point", "is_looked_at"),
+    [
+        ("Weight adds speed.", 0.7, 0.5, True),
+        ("Weight adds speed.", 0.6, 0.64, True),
+        ("Weight adds speed.", 0.6, 0.7, False),
+        ("Weight adds speed.", 0.5, 0.1, False),
+        ("A heavy weight falls to earth.", 0.3, 0.9, True),
+        ("A heavy weight falls to earth.", 0.29, 0.9, False),
+    ],
+    ids=["near", "nearly", "nearer-to-right", "far", "shared-words", "shared-words-but-far"],
 )
-def test_a_clause_near_to_a_misconception_is_looked_at_by_itself(to_belief: float, to_point: float, is_looked_at: bool) -> None:
+def test_a_clause_near_to_a_misconception_is_looked_at_by_itself(
+    belief_text: str, to_belief: float, to_point: float, is_looked_at: bool
+) -> None:
     """The clause's place in its answer and the clause by itself have vectors of their own, and the latter decides."""
-    belief = Misconception(id="heavier", text="A heavy thing falls faster.", feedback="All fall equally fast.")
+    belief = Misconception(id="heavier", text=belief_text, feedback="All fall equally fast.")
     answer = "Heavy things fall faster. Steel is heavy."
     clause, rest = "Heavy things fall faster.", "Steel is heavy."
 
@@ -277,5 +289,5 @@ def test_a_clause_near_to_a_misconception_is_looked_at_by_itself(to_belief: floa
     profile, answered = profile_item(item, lookup), profile_text(answer, lookup)
     wanted = second_looks(profile, answered)
     assert wanted == ([Passage.whole(clause)] if is_looked_at else [])
-    found = match_key_points(profile, answered, {passage: lookup(passage) for passage in wanted}).misconceptions
+    found = match_key_points(profile, answered, {passage: lookup(passage) for passage in wanted}, frozenset()).misconceptions
     assert found == (((0, 1.0),) if is_looked_at else ())

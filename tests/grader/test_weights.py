@@ -105,10 +105,12 @@ def test_an_empty_folder_is_not_prepared(tmp_path: Path) -> None:
         manifest_with(export_version=0),
         manifest_with(weights_sha256="0" * 64),
         manifest_with(colour="red"),
+        lambda model: (model / "verifier.onnx").unlink(),
+        manifest_with(verifier_weights_sha256="0" * 64),
     ],
     ids=[
         "no-manifest", "no-network", "no-tokenizer", "empty-network", "broken-manifest", "manifest-not-utf8", "manifest-a-list",
-        "empty-manifest", "older-export", "other-weights", "unknown-field",
+        "empty-manifest", "older-export", "other-weights", "unknown-field", "no-verifier", "other-verifier",
     ],
 )  # fmt: skip
 def test_an_incomplete_folder_is_noticed(model: Path, damage: Callable[[Path], None]) -> None:
@@ -117,7 +119,7 @@ def test_an_incomplete_folder_is_noticed(model: Path, damage: Callable[[Path], N
     assert not is_prepared(model)
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])
+@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "verifier.onnx"])
 def test_verifying_compares_hashes(model: Path, name: str) -> None:
     content = bytearray((model / name).read_bytes())
     content[len(content) // 2] ^= 1

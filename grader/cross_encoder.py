@@ -1,0 +1,119 @@
+"""The verifier's network as a torch module: a cross-encoder of the encoder's own size.
+
+Imported where it is fitted and where weights are prepared, never to serve.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from grader.errors import EncoderError
+from grader.networks import export, load_network
+
+_WIDTH = 384
+_HEAD_WIDTH = 128
+_SCALE = ".scale"
+_STEPS = 127
+_LEAST_SCALE = 1e-12
+
+
+class Relation(IntEnum):
+    """What a premise does to a hypothesis; the order is that of the network's outputs."""
+
+    ENTAILS = 0
+    NEUTRAL = 1
+    CONTRADICTS = 2
+
+
+class CrossEncoder(torch.nn.Module):
+    """The encoder's network over two texts at once, with a head on its first token and on the mean of all: the verifier.
+
+    The word and position vectors stay the encoder's own; what fitting changes is the layers and the head.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Start from the weights of a model folder, with a head that knows nothing."""
+        super().__init__()
+        self.network = load_network(folder)
+        self.hidden = torch.nn.Linear(2 * _WIDTH, _HEAD_WIDTH)
+        self.output = torch.nn.Linear(_HEAD_WIDTH, len(Relation))
+        for name, parameter in self.network.named_parameters():
+            parameter.requires_grad = not any(part in name for part in ("word_embeddings", "position_embeddings", "pooler"))
+        self._own = {n: p.detach().clone() for n, p in self.named_parameters() if p.requires_grad and n.startswith("network.")}
+
+    def forward(self, input_ids: torch.Tensor, token_type_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Return logits, shape `(n, 3)`: entails, neutral, contradicts."""
+        states = self.network(input_ids=input_ids, token_type_ids=token_type_ids, attention_mask=attention_mask).last_hidden_state
+        mask = attention_mask.unsqueeze(-1).to(states.dtype)
+        mean = (states * mask).sum(1) / mask.sum(1)
+        logits: torch.Tensor = self.output(torch.tanh(self.hidden(torch.cat([states[:, 0], mean], dim=-1))))
+        return logits
+
+    def packed(self) -> dict[str, torch.Tensor]:
+        """Return what fitting changed: the head at half precision, and the layers' differences from the encoder's own weights.
+
+        Differences are small, so eight bits with a scale for each row lose next to nothing and take half the room.
+        """
+        packed: dict[str, torch.Tensor] = {}
+        for name, parameter in self.named_parameters():
+            if name not in self._own:
+                packed |= {name: parameter.detach().half().contiguous()} if parameter.requires_grad else {}
+                continue
+            difference = parameter.detach() - self._own[name]
+            scale = difference.abs().amax(dim=-1, keepdim=True).clamp_min(_LEAST_SCALE) / _STEPS
+            packed[name] = (difference / scale).round().to(torch.int8)
+            packed[name + _SCALE] = scale
+        return packed
+
+    def load_packed(self, file: Path) -> None:
+        """Take over fitted weights.
+
+        Raises:
+            EncoderError: If the file does not hold them all, or others.
+        """
+        packed = load_file(file)
+        parameters = {name: p for name, p in self.named_parameters() if p.requires_grad}
+        if set(packed) != set(parameters) | {name + _SCALE for name in self._own}:
+            raise EncoderError(f"{file.name} does not hold the verifier's weights.")
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                if name in self._own:
+                    parameter.copy_(self._own[name] + packed[name].float() * packed[name + _SCALE])
+                else:
+                    parameter.copy_(packed[name].float())
+
+
+class ContradictionProbability(torch.nn.Module):
+    """The cross-encoder as it is served: one pair in, the probability of a contradiction out."""
+
+    def __init__(self, cross_encoder: CrossEncoder) -> None:
+        """Wrap a fitted network."""
+        super().__init__()
+        self.cross_encoder = cross_encoder
+
+    def forward(self, input_ids: torch.Tensor, token_type_ids: torch.Tensor) -> torch.Tensor:
+        """Return probabilities, shape `(n,)`, for pairs of one length."""
+        logits = self.cross_encoder(input_ids, token_type_ids, torch.ones_like(input_ids))
+        probabilities: torch.Tensor = torch.softmax(logits, dim=-1)[:, Relation.CONTRADICTS]
+        return probabilities
+
+
+def export_verifier(folder: Path, fitted: Path, target: Path) -> None:
+    """Write the verifier as an ONNX graph: the ids of a pair and which of its texts each belongs to in, a probability out.
+
+    Args:
+        folder: The encoder's own model folder.
+        fitted: The weights file that `training/fit_verifier.py` wrote.
+        target: Where the graph goes.
+
+    Raises:
+        EncoderError: If the fitted weights are not the verifier's.
+    """
+    network = CrossEncoder(folder)
+    network.load_packed(fitted)
+    served = ContradictionProbability(network)
+    export(served, target, inputs=("input_ids", "token_type_ids"), output="contradicts", output_axes={0: "batch"})

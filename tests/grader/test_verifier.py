@@ -1,0 +1,82 @@
+"""The verifier on its real weights: what it is asked for is what it says, whatever else it is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from grader.cross_encoder import ContradictionProbability, CrossEncoder
+from grader.errors import EncoderError
+from grader.verifier import OnnxVerifier
+from grader.weights import find_weights, fitted_verifier
+
+STATEMENT = "Dropout randomly switches off neurons during training."
+PAIRS = [
+    (STATEMENT, STATEMENT),
+    ("Dropout never switches off neurons during training.", STATEMENT),
+    ("Neurons are switched off at random while the network trains.", STATEMENT),
+    ("", STATEMENT),
+    ("word " * 3_000, STATEMENT),
+]
+
+
+@pytest.fixture(scope="module")
+def verifier(grader_home: Path) -> OnnxVerifier:
+    return OnnxVerifier(grader_home / "encoder")
+
+
+def test_a_probability_is_the_same_alone_and_among_others(verifier: OnnxVerifier) -> None:
+    together = verifier.contradicts([*PAIRS, *reversed(PAIRS)])
+    alone = [float(verifier.contradicts([pair])[0]) for pair in PAIRS]
+    assert together.tolist() == [*alone, *reversed(alone)]
+    assert ((together >= 0) & (together <= 1)).all()
+
+
+def test_nothing_asked_is_nothing_said(verifier: OnnxVerifier) -> None:
+    assert verifier.contradicts([]).shape == (0,)
+
+
+def test_a_plain_denial_is_likelier_to_contradict_than_the_statement_or_a_paraphrase(verifier: OnnxVerifier) -> None:
+    same, denied, paraphrase = verifier.contradicts(PAIRS[:3])
+    assert denied > 0.5 > max(same, paraphrase)
+
+
+def test_the_served_graph_says_what_the_network_says(verifier: OnnxVerifier) -> None:
+    network = CrossEncoder(find_weights())
+    network.load_packed(fitted_verifier())
+    served = ContradictionProbability(network.eval())
+    encoding = verifier._tokenizer.encode(*PAIRS[1])
+    with torch.inference_mode():
+        expected = served(torch.tensor([encoding.ids]), torch.tensor([encoding.type_ids]))
+    np.testing.assert_allclose(verifier.contradicts([PAIRS[1]]), expected.numpy(), atol=1e-5)
+
+
+def test_packing_keeps_weights_to_within_a_step_of_each_row(tmp_path: Path) -> None:
+    network = CrossEncoder(find_weights())
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn_like(parameter) * 0.01)
+    save_file(network.packed(), tmp_path / "fitted.safetensors")
+    unpacked = CrossEncoder(find_weights())
+    unpacked.load_packed(tmp_path / "fitted.safetensors")
+    name = "network.encoder.layer.0.attention.self.query.weight"
+    wanted, found = (dict(n.named_parameters())[name].detach() for n in (network, unpacked))
+    scale = load_file(tmp_path / "fitted.safetensors")[name + ".scale"]
+    assert ((wanted - found).abs() <= scale * 0.51).all()
+
+
+def test_weights_that_are_not_the_verifiers_are_refused(tmp_path: Path) -> None:
+    save_file({"other": torch.zeros(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(EncoderError, match=r"other\.safetensors does not hold the verifier's weights"):
+        CrossEncoder(find_weights()).load_packed(tmp_path / "other.safetensors")
+
+
+def test_a_folder_without_a_verifier_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="grader prepare"):
+        OnnxVerifier(tmp_path)
