@@ -38,9 +38,9 @@ _MISCONCEPTION_SIMILARITY = 0.60
 _SECOND_LOOK_SIMILARITY = 0.55
 _SECOND_LOOK_MARGIN = 0.05
 # So is one that shares this much of its words with a misconception, unless it is about something else. On the dev split this
-# finds what looking at every clause would find, with 1.4 of an answer's 4.5 clauses looked at.
+# finds what looking at every clause would find, with one of an answer's 4.5 clauses looked at.
 _SECOND_LOOK_LEAST_SIMILARITY = 0.30
-_SECOND_LOOK_SHARED_WORDS = 0.50
+_SECOND_LOOK_SHARED_WORDS = 0.60
 _MAX_EVIDENCE_SPANS = 3
 
 Looks = Mapping[Passage, FloatArray]
@@ -222,7 +222,7 @@ def second_looks(item: ItemProfile, answer: TextProfile) -> list[Passage]:
     """Return the clauses to encode by themselves: those that may state a misconception.
 
     A clause's vector from the run over the whole answer leans towards the answer's subject, and so towards what is right. Where
-    it comes near to a misconception all the same, or shares half of its words, the clause by itself tells which of the two it is.
+    it comes near to a misconception all the same, or shares most of its words, the clause by itself tells which of the two it is.
     """
     if not item.misconceptions or not answer.clauses:
         return []
