@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from platformdirs import user_cache_path
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from grader import default_bank_dir
@@ -20,6 +20,10 @@ class Settings(BaseSettings):
     bank_dir: Path = Field(default_factory=default_bank_dir, description="Folder of the bank to serve.")
     home: Path = Field(
         default_factory=lambda: user_cache_path("grader"), description="Folder for the prepared encoder and the stored vectors."
+    )
+    # An address may hold a password, which must not turn up where settings are printed.
+    database_url: SecretStr | None = Field(
+        default=None, description="Address of the database; a SQLite file in the folder `home` if left out."
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Web origins whose pages may call the service, separated by commas; `*` allows every origin."
@@ -35,3 +39,7 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+
+    def database_address(self) -> str:
+        """Return the address of the database, its password included."""
+        return self.database_url.get_secret_value() if self.database_url else f"sqlite:///{self.home.resolve() / 'grader.sqlite'}"

@@ -68,3 +68,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
         floors = ", ".join(f"{name} <= {floor}" for name, floor in TARGETS.items())
         terminalreporter.write_line(f"Left out, since GRADER_DATA_DIR is not set: the wRMSE floors {floors}.")
+    if "GRADER_TEST_DATABASE_URL" not in os.environ:
+        left_out = "Left out, since GRADER_TEST_DATABASE_URL is not set: everything stored, on PostgreSQL. It ran on SQLite."
+        terminalreporter.write_line(left_out)

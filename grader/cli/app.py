@@ -20,13 +20,14 @@ from grader.cli.grade import grade
 from grader.cli.prepare import prepare
 from grader.cli.schema import schema
 from grader.cli.serve import serve
+from grader.cli.service import CommandLine
 from grader.errors import GraderError, InvalidBankError
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="answer-grader", prog_name="grader", message="%(prog)s %(version)s")
 def app() -> None:
     """Grade written answers by meaning and keyword coverage, with evidence for every mark.

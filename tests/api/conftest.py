@@ -13,9 +13,28 @@ from starlette.types import ASGIApp
 
 from api.app import create_app
 from api.settings import Settings
+from api.storage import migrations
+from api.storage.database import Database
 from grader import Grader, ItemBank
+from tests.api.databases import KINDS, new_database
 
 AssertProblem = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(params=KINDS)
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Return a database of the test's own without any table, on every kind there is to test."""
+    with new_database(request.param, tmp_path) as url:
+        database = Database(url)
+        yield database
+        database.close()
+
+
+@pytest.fixture
+def database(empty_database: Database) -> Database:
+    """Return a database of the test's own with all tables."""
+    migrations.upgrade(empty_database)
+    return empty_database
 
 
 @pytest.fixture(scope="session")

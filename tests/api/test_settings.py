@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from api.settings import Settings
 from grader import default_bank_dir
@@ -24,6 +24,7 @@ def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None
     environment = {
         "BANK_DIR": "some/bank",
         "HOME": "some/home",
+        "DATABASE_URL": "postgresql://user:secret@host/name",
         "CORS_ORIGINS": "https://a.example, https://b.example,",
         "THREADS": "2",
         "LOG_LEVEL": "warning",
@@ -35,6 +36,7 @@ def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None
     assert Settings().model_dump() == {
         "bank_dir": Path("some/bank"),
         "home": Path("some/home"),
+        "database_url": SecretStr("postgresql://user:secret@host/name"),
         "cors_origins": ("https://a.example", "https://b.example"),
         "threads": 2,
         "log_level": "warning",
@@ -55,3 +57,13 @@ def test_wrong_value_names_the_setting(monkeypatch: pytest.MonkeyPatch, name: st
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().threads = 3  # type: ignore[misc]
+
+
+def test_database_is_a_file_in_the_home_folder_unless_an_address_is_given(tmp_path: Path) -> None:
+    assert Settings(home=tmp_path, database_url=None).database_address() == f"sqlite:///{tmp_path}/grader.sqlite"
+
+
+def test_password_of_the_database_is_not_printed_with_the_settings() -> None:
+    settings = Settings(database_url=SecretStr("postgresql://user:hush@host/name"))
+    assert settings.database_address() == "postgresql://user:hush@host/name"
+    assert "hush" not in repr(settings) + str(settings.model_dump())

@@ -1,0 +1,1 @@
+"""Changes of the tables, one script each, that Alembic runs."""

@@ -1,0 +1,162 @@
+"""The database behind the service: one engine, set up for SQLite or PostgreSQL, and sessions of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from api.storage.errors import DatabaseUrlError
+from api.storage.sessions import TenantSession
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+# How long a request waits for another one's write, for a connection, for a statement.
+_LOCK_TIMEOUT_S = 10
+_STATEMENT_TIMEOUT_S = 30
+_CONNECT_TIMEOUT_S = 5
+# Every request that touches the database does so in one of the server's 40 threads.
+_POOL_SIZE, _POOL_OVERFLOW = 10, 30
+
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",  # readers and the writer do not wait for each other
+    "PRAGMA synchronous=NORMAL",  # safe with WAL: a power cut may cost the last commits and never the file
+    f"PRAGMA busy_timeout={_LOCK_TIMEOUT_S * 1000}",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA secure_delete=ON",  # what is erased is overwritten, not only forgotten
+    "PRAGMA trusted_schema=OFF",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA cache_size=-16000",  # 16 MB
+)
+
+
+def parse_url(text: str) -> URL:
+    """Return the address of a database.
+
+    Raises:
+        DatabaseUrlError: If it is no address, or one of another kind of database. The message does not repeat it: it may hold a
+            password.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise DatabaseUrlError from None
+    backend = "postgresql" if url.drivername == "postgres" else url.get_backend_name()
+    if backend == POSTGRESQL:
+        return url.set(drivername="postgresql+psycopg")
+    if backend != SQLITE or not url.database or url.database == ":memory:":
+        raise DatabaseUrlError
+    return url.set(drivername="sqlite+pysqlite")
+
+
+class Database:
+    """An engine and the sessions of it. Safe to use from several threads."""
+
+    def __init__(self, url: URL, *, statement_timeout_s: int = _STATEMENT_TIMEOUT_S) -> None:
+        """Set up an engine; nothing is connected yet.
+
+        Args:
+            url: From `parse_url`.
+            statement_timeout_s: How long PostgreSQL may work on one statement; 0 is without end, as a migration needs it.
+        """
+        self.url = url
+        self.engine = _sqlite_engine(url) if self.is_sqlite else _postgresql_engine(url, statement_timeout_s)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Tell whether this is SQLite, and not PostgreSQL."""
+        return self.url.get_backend_name() == SQLITE
+
+    @property
+    def name(self) -> str:
+        """Name the database for people: without its password."""
+        return self.url.render_as_string(hide_password=True)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    @contextmanager
+    def system(self) -> Iterator[Session]:
+        """Open a session that sees every tenant's rows: for signing in and for the command line. Commits at the end."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+
+class Store:
+    """One tenant's view of the database: the only way by which routes get at rows."""
+
+    def __init__(self, database: Database, tenant_id: str) -> None:
+        self.database = database
+        self.tenant_id = tenant_id
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a session that only reads, and sees one state of the database throughout."""
+        bind = self.database.engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
+        with self._session(self.database.engine if self.database.is_sqlite else bind, read_only=True) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a session that reads and writes. Commits at the end, or takes everything back if an error passes through."""
+        with self._session(self.database.engine, read_only=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def _session(self, bind: Engine, *, read_only: bool) -> Iterator[Session]:
+        info = {"tenant_id": self.tenant_id}
+        with TenantSession(bind, info=info, expire_on_commit=False) as session:
+            if read_only:
+                session.connection(execution_options={"read_only": True})
+            yield session
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, pool_size=_POOL_SIZE, max_overflow=_POOL_OVERFLOW)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    assert isinstance(connection, sqlite3.Connection)  # noqa: S101 the driver that the address is set to
+    # The driver's own idea of when a transaction begins leaves reads and changes of tables outside.
+    connection.isolation_level = None
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin so that a writer waits for its turn at once: one that reads first and then writes could only fail."""
+    reading = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _postgresql_engine(url: URL, statement_timeout_s: int) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=_POOL_SIZE,
+        max_overflow=_POOL_OVERFLOW,
+        pool_timeout=_LOCK_TIMEOUT_S,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
+    )
+
+    def prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"SET statement_timeout = '{statement_timeout_s}s'")
+        cursor.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT_S}s'")
+        cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
+        cursor.close()
+        connection.commit()
+
+    event.listen(engine, "connect", prepare)
+    return engine

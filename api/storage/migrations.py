@@ -1,0 +1,78 @@
+"""Changes of the tables, applied in order and undone in reverse; the scripts are in `api/migrations/versions`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from api.storage.database import Database
+from api.storage.errors import OldSchemaError
+from api.storage.tables import Base
+
+_SCRIPTS = Path(__file__).parent.parent / "migrations"
+# Any number, the same for every server: whoever holds it migrates, the others wait.
+_LOCK = 7_236_417_551
+
+
+def upgrade(database: Database, revision: str = "head") -> None:
+    """Bring the tables up to a revision; everything or nothing. Of two that try at once, one waits and finds it done."""
+    with database.engine.begin() as connection:
+        _lock(connection)
+        command.upgrade(_config(connection), revision)
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Undo migrations down to a revision; `base` undoes all of them, and with them loses all rows."""
+    with database.engine.begin() as connection:
+        _lock(connection)
+        command.downgrade(_config(connection), revision)
+
+
+def current(database: Database) -> str | None:
+    """Return the revision of the tables, None for an empty database."""
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def latest() -> str:
+    """Return the revision that this program needs."""
+    head = ScriptDirectory(str(_SCRIPTS)).get_current_head()
+    assert head is not None  # noqa: S101 the scripts ship with the program
+    return head
+
+
+def check(database: Database) -> None:
+    """Refuse to work on tables of another version.
+
+    Raises:
+        OldSchemaError: If they are older or newer than this program's.
+    """
+    found, wanted = current(database), latest()
+    if found != wanted:
+        raise OldSchemaError(found, wanted)
+
+
+def drift(database: Database) -> list[object]:
+    """Return what differs between the tables as they are and as the program has them; empty if nothing does."""
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        return list(compare_metadata(context, Base.metadata))
+
+
+def _lock(connection: Connection) -> None:
+    # On SQLite the transaction itself began by taking the only lock that there is.
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

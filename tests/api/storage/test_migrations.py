@@ -1,0 +1,62 @@
+"""Every migration goes up and down on both databases, and ends at the tables that the program has."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+
+from api.storage import migrations
+from api.storage.database import Database
+from api.storage.errors import OldSchemaError
+from api.storage.tables import Base
+
+REVISIONS = [script.revision for script in ScriptDirectory(str(migrations._SCRIPTS)).walk_revisions()][::-1]
+
+
+def tables(database: Database) -> set[str]:
+    return set(inspect(database.engine).get_table_names())
+
+
+def test_migrations_end_at_the_tables_of_the_program(empty_database: Database) -> None:
+    migrations.upgrade(empty_database)
+    assert migrations.drift(empty_database) == []
+    assert tables(empty_database) == {*Base.metadata.tables, "alembic_version"}
+
+
+def test_every_migration_can_be_undone_and_done_again(empty_database: Database) -> None:
+    seen = []
+    for revision in REVISIONS:
+        migrations.upgrade(empty_database, revision)
+        seen.append(tables(empty_database))
+    for at in range(len(REVISIONS) - 1, 0, -1):
+        migrations.downgrade(empty_database, REVISIONS[at - 1])
+        assert tables(empty_database) == seen[at - 1]
+    migrations.downgrade(empty_database, "base")
+    assert tables(empty_database) <= {"alembic_version"}
+    migrations.upgrade(empty_database)
+    assert migrations.drift(empty_database) == []
+
+
+def test_a_drift_would_be_noticed(database: Database) -> None:
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE tenants ADD COLUMN surplus INTEGER")
+    assert len(migrations.drift(database)) == 1
+
+
+def test_servers_that_start_at_once_migrate_once(empty_database: Database) -> None:
+    with ThreadPoolExecutor(4) as executor:
+        for done in [executor.submit(migrations.upgrade, empty_database) for _ in range(4)]:
+            done.result()
+    assert migrations.current(empty_database) == migrations.latest()
+
+
+def test_tables_of_another_version_are_refused(empty_database: Database) -> None:
+    with pytest.raises(
+        OldSchemaError, match=f"version none and this program needs {migrations.latest()}; run `grader db upgrade`"
+    ):
+        migrations.check(empty_database)
+    migrations.upgrade(empty_database)
+    migrations.check(empty_database)
