@@ -34,4 +34,5 @@ WORKDIR /srv/grader
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
-CMD ["uvicorn", "--factory", "api.app:create_app", "--host", "0.0.0.0", "--port", "8000", "--timeout-graceful-shutdown", "20"]
+# Listens to other machines, so it starts only when there is a key: `grader keys create`, with the same volume at /srv/grader.
+CMD ["grader", "serve", "--host", "0.0.0.0", "--port", "8000"]

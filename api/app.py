@@ -12,16 +12,22 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
 
 from api import problems
 from api.dependencies import Slots, State
+from api.keys import KEYLESS, ensure_tenant, has_keys
 from api.middleware import MAX_BODY_BYTES, BodyLimit, SecurityHeaders
 from api.routers import grades, health, items
 from api.settings import Settings
+from api.storage import migrations
+from api.storage.database import Database, parse_url
 from grader import Grader, ItemBank
 
 logger = logging.getLogger(__name__)
 
+_METHODS = ["GET", "POST", "PUT", "DELETE"]
 _DESCRIPTION = """
 Grades free-text answers by meaning and by keyword coverage, with evidence for every mark.
 
@@ -47,7 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     problems.install(app)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
-    app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["GET", "POST"], allow_headers=["*"])
+    app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=_METHODS, allow_headers=["*"])
     app.add_middleware(SecurityHeaders)
     for router in (grades.router, items.router, health.router):
         app.include_router(router)
@@ -59,11 +65,34 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
     """Read the bank, which takes a third of a second and stops the server if it fails; load the grader in the background."""
     settings: Settings = app.state.settings
     bank = ItemBank.from_directory(settings.bank_dir)
+    database = open_database(settings)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="loading") as executor:
         loading = executor.submit(_load_grader, settings, bank)
-        yield State(settings=settings, bank=bank, grader=loading, slots=Slots(settings.max_in_flight))
+        yield State(
+            settings=settings,
+            bank=bank,
+            grader=loading,
+            slots=Slots(settings.max_in_flight),
+            database=database,
+            limiter=SlidingWindowCounterRateLimiter(MemoryStorage()),
+        )
+    database.close()
     if loading.exception() is None:
         loading.result().close()
+
+
+def open_database(settings: Settings) -> Database:
+    """Open the database, with its tables as this program needs them.
+
+    Raises:
+        StorageError: If the address is wrong, or the tables of PostgreSQL are of another version; SQLite's are brought up to it.
+    """
+    database = Database(parse_url(settings.database_address()))
+    migrations.make_ready(database)
+    ensure_tenant(database, KEYLESS.tenant_id)
+    if not has_keys(database):
+        logger.warning("There are no keys yet: whoever is on this machine may use the service. `grader keys create` ends that.")
+    return database
 
 
 def _load_grader(settings: Settings, bank: ItemBank) -> Grader:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Annotated, TypedDict, cast
 
 from fastapi import Depends, Path, Request
+from limits.strategies import RateLimiter
 
 from api.problems import BusyError, NotReadyError, UnsupportedMediaTypeError
 from api.schemas import ItemId
 from api.settings import Settings
+from api.storage.database import Database
 from grader import Grader, Item, ItemBank
 
 
@@ -30,20 +32,23 @@ class State(TypedDict):
     bank: ItemBank
     grader: Future[Grader]
     slots: Slots
+    database: Database
+    limiter: RateLimiter
 
 
-def _state(request: Request) -> State:
+def state_of(request: Request) -> State:
+    """Return what the lifespan made."""
     return cast("State", request.state)
 
 
 def get_settings(request: Request) -> Settings:
     """Return the settings of this server."""
-    return _state(request)["settings"]
+    return state_of(request)["settings"]
 
 
 def get_bank(request: Request) -> ItemBank:
     """Return the bank."""
-    return _state(request)["bank"]
+    return state_of(request)["bank"]
 
 
 def get_grader(request: Request) -> Grader:
@@ -52,7 +57,7 @@ def get_grader(request: Request) -> Grader:
     Raises:
         NotReadyError: While it is being loaded, and for good if that failed.
     """
-    loading = _state(request)["grader"]
+    loading = state_of(request)["grader"]
     if not loading.done() or loading.exception() is not None:
         raise NotReadyError(failed=loading.done())
     return loading.result()
@@ -64,7 +69,7 @@ def check_alive(request: Request) -> None:
     Raises:
         NotReadyError: If the grader could not be loaded.
     """
-    loading = _state(request)["grader"]
+    loading = state_of(request)["grader"]
     if loading.done() and loading.exception() is not None:
         raise NotReadyError(failed=True)
 
@@ -95,7 +100,7 @@ async def take_slot(request: Request) -> AsyncIterator[None]:
     Raises:
         BusyError: If all of them are taken.
     """
-    slots = _state(request)["slots"]
+    slots = state_of(request)["slots"]
     if slots.taken >= slots.limit:
         raise BusyError(slots.limit)
     slots.taken += 1

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 8_000_000
+# At 130 kB/s the largest body gets through; what is slower than that keeps a place for nothing.
+MAX_BODY_SECONDS = 60.0
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -25,29 +29,45 @@ class BodyTooLargeError(HTTPException):
         super().__init__(413, f"The body is larger than {limit} bytes. Send a batch in several requests.")
 
 
+class BodyTooSlowError(HTTPException):
+    """The body did not arrive in time."""
+
+    def __init__(self) -> None:
+        super().__init__(408, "The body did not arrive in time. Send it in one go.")
+
+
 class BodyLimit:
-    """Stop reading a body once it is too large, whatever its length was said to be.
+    """Stop reading a body once it is too large, whatever its length was said to be, or takes too long.
 
     FastAPI's own `max_body_size` answers with plain text where the length was announced, and not with a problem.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, max_seconds: float = MAX_BODY_SECONDS) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.max_seconds = max_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on with a `receive` that raises `BodyTooLargeError` inside the route that reads the body."""
+        """Pass a request on with a `receive` that raises inside the route that reads the body."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "")
         read = 0
+        deadline: float | None = asyncio.get_running_loop().time() + self.max_seconds
 
         async def limited() -> Message:
-            nonlocal read
+            nonlocal read, deadline
             if announced.isdecimal() and int(announced) > self.max_bytes:
                 raise BodyTooLargeError(self.max_bytes)
-            message = await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise BodyTooSlowError from None
+            if not message.get("more_body", False):
+                # What follows the body is the client going away, for which there is no deadline.
+                deadline = None
             read += len(message.get("body", b""))
             if read > self.max_bytes:
                 raise BodyTooLargeError(self.max_bytes)

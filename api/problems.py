@@ -15,9 +15,11 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError, ResponseValidationError
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
-from api.middleware import MAX_BODY_BYTES, SECURITY_HEADERS, BodyTooLargeError
+from api.middleware import MAX_BODY_BYTES, SECURITY_HEADERS, BodyTooLargeError, BodyTooSlowError
 from grader import GraderError, InvalidAnswerError, ItemNotFoundError
 
 PROBLEM_JSON = "application/problem+json"
@@ -72,7 +74,29 @@ class BusyError(HTTPException):
     """As many requests are being graded as the service takes at a time."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(503, f"{limit} grading requests are in progress, which is the limit. Try again.", {"Retry-After": "1"})
+        super().__init__(429, f"{limit} grading requests are in progress, which is the limit. Try again.", {"Retry-After": "1"})
+
+
+class RateLimitedError(HTTPException):
+    """The key has sent more than its limit allows."""
+
+    def __init__(self, limit: str, retry_after_s: int) -> None:
+        detail = f"More was sent than the limit of {limit} (units of 1,000 bytes). Try again in {retry_after_s} s."
+        super().__init__(429, detail, {"Retry-After": str(retry_after_s)})
+
+
+class UnauthenticatedError(HTTPException):
+    """The request carries no key that is valid, and needs one."""
+
+    def __init__(self, detail: str = "Send a key with the header Authorization: Bearer KEY.") -> None:
+        super().__init__(401, detail, {"WWW-Authenticate": "Bearer"})
+
+
+class ScopeMissingError(HTTPException):
+    """The key is valid and not for this."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(403, f"The key lacks the scope {scope!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +118,12 @@ _KINDS: Mapping[type[Exception], Kind] = {
     BodyTooLargeError: Kind("body-too-large", 413, "Body too large"),
     UnsupportedMediaTypeError: Kind("unsupported-media-type", 415, "Body is not declared as JSON"),
     NotReadyError: Kind("not-ready", 503, "Service not ready"),
-    BusyError: Kind("busy", 503, "Service busy"),
+    BusyError: Kind("busy", 429, "Service busy"),
+    RateLimitedError: Kind("rate-limited", 429, "Too much sent"),
+    UnauthenticatedError: Kind("unauthenticated", 401, "No valid key"),
+    ScopeMissingError: Kind("scope-missing", 403, "Key is not for this"),
+    BodyTooSlowError: Kind("body-too-slow", 408, "Body too slow"),
+    OperationalError: Kind("database-unavailable", 503, "Database not available"),
     GraderError: _INTERNAL,
     Exception: _INTERNAL,
 }
@@ -102,6 +131,7 @@ _HTTP_KINDS: Mapping[int, Kind] = {
     404: Kind("route-not-found", 404, "No such address"),
     405: Kind("method-not-allowed", 405, "Method not allowed"),
 }
+_UNAVAILABLE = "The database cannot be reached just now. Nothing was stored; try again."
 _HTTP_DETAILS: Mapping[int, str] = {
     404: "There is nothing at this address; the page /docs lists what there is.",
     405: "This address is not for that method; the header Allow names those that it is for.",
@@ -127,6 +157,8 @@ def problem_of(error: Exception, where: Location = ("body",)) -> Problem:
         where: The place of the object that the error is about, such as `("body", "rows", 3)`.
     """
     kind = next(_KINDS[c] for c in type(error).__mro__ if c in _KINDS)
+    if isinstance(error, OperationalError):
+        return _problem(kind, _UNAVAILABLE)
     if kind is _INTERNAL:
         return _problem(kind, "Something went wrong on the server. The request was not carried out.")
     if isinstance(error, ItemNotFoundError):
@@ -168,6 +200,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(ResponseValidationError, _on_invalid_response)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    for unavailable in (OperationalError, InterfaceError, PoolTimeoutError):
+        app.add_exception_handler(unavailable, _on_database_unavailable)
+    app.add_exception_handler(DBAPIError, _on_database_error)
     app.add_exception_handler(Exception, _on_exception)
 
 
@@ -187,6 +222,11 @@ def _sample(error: type[Exception]) -> Problem:
         UnsupportedMediaTypeError: UnsupportedMediaTypeError(),
         NotReadyError: NotReadyError(),
         BusyError: BusyError(16),
+        RateLimitedError: RateLimitedError("6000 per 1 minute", 12),
+        UnauthenticatedError: UnauthenticatedError(),
+        ScopeMissingError: ScopeMissingError("manage"),
+        BodyTooSlowError: BodyTooSlowError(),
+        OperationalError: OperationalError(None, None, Exception()),
     }
     return problem_of(raised.get(error, Exception()))
 
@@ -237,6 +277,17 @@ def _why_unreadable(cause: BaseException | None) -> str:
             return "The body holds a number that is too long."
         case _:
             return "The body cannot be read."
+
+
+def _on_database_unavailable(_: Request, error: Exception) -> Response:
+    # Of the driver's message only the class is logged: PostgreSQL repeats rows in it.
+    logger.error("The database is not available: %s", type(error).__name__)
+    return ProblemResponse(_problem(_KINDS[OperationalError], _UNAVAILABLE), {"Retry-After": "2"})
+
+
+def _on_database_error(_: Request, error: Exception) -> Response:
+    logger.error("The database refused a statement: %s", type(getattr(error, "orig", error)).__name__)
+    return ProblemResponse(problem_of(Exception()))
 
 
 def _on_exception(_: Request, error: Exception) -> Response:

@@ -5,11 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from platformdirs import user_cache_path
-from pydantic import Field, SecretStr, field_validator
+import limits
+from platformdirs import user_cache_path, user_data_path
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from grader import default_bank_dir
+
+
+def _is_rate_limit(text: str) -> str:
+    """Refuse what is no limit, such as `600/minute` is one."""
+    limits.parse(text)
+    return text
+
+
+RateLimit = Annotated[str, AfterValidator(_is_rate_limit)]
 
 
 class Settings(BaseSettings):
@@ -19,11 +29,13 @@ class Settings(BaseSettings):
 
     bank_dir: Path = Field(default_factory=default_bank_dir, description="Folder of the bank to serve.")
     home: Path = Field(
-        default_factory=lambda: user_cache_path("grader"), description="Folder for the prepared encoder and the stored vectors."
+        default_factory=lambda: user_cache_path("grader", appauthor=False),
+        description="Folder for the prepared encoder and the stored vectors.",
     )
     # An address may hold a password, which must not turn up where settings are printed.
     database_url: SecretStr | None = Field(
-        default=None, description="Address of the database; a SQLite file in the folder `home` if left out."
+        default=None,
+        description="Address of the database; if left out, grader.sqlite in `home`, or in the user's data folder without that.",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Web origins whose pages may call the service, separated by commas; `*` allows every origin."
@@ -31,7 +43,11 @@ class Settings(BaseSettings):
     threads: int = Field(default=0, ge=0, le=256, description="Cores that the encoder may use; 0 takes all of them.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     # Every grading request holds a worker thread, of which there are 40: the rest stay free for look-ups and health checks.
-    max_in_flight: int = Field(default=16, ge=1, le=32, description="Grading requests at a time; one more is answered with 503.")
+    max_in_flight: int = Field(default=16, ge=1, le=32, description="Grading requests at a time; one more is answered with 429.")
+    rate_limit: RateLimit = Field(
+        default="6000/minute",
+        description="What a key may send, where it has no limit of its own: units of 1,000 bytes; a request is one at least.",
+    )
 
     @field_validator("cors_origins", mode="before")
     @classmethod
@@ -42,4 +58,8 @@ class Settings(BaseSettings):
 
     def database_address(self) -> str:
         """Return the address of the database, its password included."""
-        return self.database_url.get_secret_value() if self.database_url else f"sqlite:///{self.home.resolve() / 'grader.sqlite'}"
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        # A cache folder may be emptied at any time, and results may not.
+        folder = self.home if "home" in self.model_fields_set else user_data_path("grader", appauthor=False)
+        return f"sqlite:///{folder.resolve() / 'grader.sqlite'}"

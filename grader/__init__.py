@@ -15,7 +15,7 @@ from grader.errors import (
 from grader.evidence import NAMES as EVIDENCE_NAMES
 from grader.evidence import Evidence
 from grader.grader import Grader, check_answer
-from grader.items import MAX_ANSWER_CHARS, Difficulty, Gradable, Grade, Item, KeyPoint, Misconception, ReferenceAnswer
+from grader.items import MAX_ANSWER_CHARS, Difficulty, Gradable, Grade, Item, KeyPoint, Misconception, ReferenceAnswer, Slug
 from grader.results import EvidenceSpan, Flag, GradingResult, Interval, KeyPointMatch, Keywords, Verdict
 from grader.scoring import ScoringModel, default_scoring_model
 from grader.store import EmbeddingStore
@@ -53,6 +53,7 @@ __all__ = [
     "ScoringModel",
     "ScoringModelError",
     "SentenceTransformerEncoder",
+    "Slug",
     "Verdict",
     "check_answer",
     "checksums",

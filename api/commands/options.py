@@ -20,12 +20,10 @@ R = TypeVar("R")
 
 
 @contextmanager
-def open_database(address: str | None) -> Iterator[Database]:
-    """Open the database that a command line or the environment names; what the driver says against it becomes one sentence."""
-    settings = Settings(database_url=SecretStr(address)) if address else Settings()
-    database = Database(parse_url(settings.database_address()), statement_timeout_s=0)
+def explained(database: Database) -> Iterator[None]:
+    """Make one sentence of what the driver says against a database, and close it at the end."""
     try:
-        yield database
+        yield
     except DBAPIError as error:
         reason = (str(error.orig).strip().splitlines() or ["no reason given"])[0]
         raise StorageError(f"The database {database.name} cannot be used: {reason.rstrip('.')}.") from error
@@ -42,12 +40,14 @@ def with_database(command: Callable[Concatenate[Database, P], R]) -> Callable[P,
         envvar="GRADER_DATABASE_URL",
         show_envvar=True,
         metavar="URL",
-        help="sqlite:////folder/file or postgresql://user:password@host/name; grader.sqlite in the data folder if left out.",
+        help="sqlite:////folder/file or postgresql://user:password@host/name; grader.sqlite among your data if left out.",
     )
     @wraps(command)
     def opened(*args: P.args, **kwargs: P.kwargs) -> R:
         address = kwargs.pop("address", None)
-        with open_database(address if isinstance(address, str) else None) as database:
+        settings = Settings(database_url=SecretStr(address)) if isinstance(address, str) else Settings()
+        database = Database(parse_url(settings.database_address()), statement_timeout_s=0)
+        with explained(database):
             return command(database, *args, **kwargs)
 
     return opened

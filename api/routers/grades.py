@@ -6,23 +6,31 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
 
 from api import examples
+from api.access import REFUSALS, limit_rate, requires
 from api.batches import grade_rows
 from api.dependencies import BankDep, GraderDep, require_json, take_slot
-from api.middleware import BodyTooLargeError
+from api.keys import Scope
+from api.middleware import BodyTooLargeError, BodyTooSlowError
 from api.problems import BusyError, MalformedBodyError, NotReadyError, UnsupportedMediaTypeError, responses
 from api.schemas import BatchBody, BatchResult, GradedAnswer, GradeRequest
 from grader import ItemNotFoundError
 
-_REFUSALS = (MalformedBodyError, BodyTooLargeError, UnsupportedMediaTypeError, RequestValidationError)
+_REFUSALS = (MalformedBodyError, BodyTooLargeError, BodyTooSlowError, UnsupportedMediaTypeError, RequestValidationError)
 
 router = APIRouter(
     prefix="/v1/grades",
     tags=["grades"],
     # The place is given back when the handler is done, not when a slow client has read the answer.
-    dependencies=[Depends(require_json), Depends(take_slot, scope="function")],
-    responses=responses(*_REFUSALS, NotReadyError, BusyError, Exception),
+    dependencies=[
+        Depends(requires(Scope.GRADE)),
+        Depends(limit_rate),
+        Depends(require_json),
+        Depends(take_slot, scope="function"),
+    ],
+    responses=responses(*REFUSALS, *_REFUSALS, NotReadyError, BusyError, OperationalError, Exception),
 )
 
 

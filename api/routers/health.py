@@ -6,10 +6,12 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse
+from sqlalchemy.exc import OperationalError
 
+from api.access import get_access, limit_rate
 from api.dependencies import BankDep, GraderDep, SettingsDep, check_alive
 from api.middleware import MAX_BODY_BYTES
-from api.problems import NotReadyError, responses
+from api.problems import NotReadyError, RateLimitedError, UnauthenticatedError, responses
 from api.schemas import MAX_BATCH_ROWS, MAX_PAGE_ITEMS, BankInfo, Info, Limits, Status
 from grader import MAX_ANSWER_CHARS
 
@@ -28,7 +30,11 @@ def read_readiness(_: GraderDep) -> Status:
     return Status(status="ok")
 
 
-@router.get("/v1/info")
+@router.get(
+    "/v1/info",
+    dependencies=[Depends(get_access), Depends(limit_rate)],
+    responses=responses(UnauthenticatedError, RateLimitedError, NotReadyError, OperationalError),
+)
 def read_info(settings: SettingsDep, bank: BankDep, grader: GraderDep) -> Info:
     """Tell what is running."""
     return Info(

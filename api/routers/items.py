@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
 
+from api.access import REFUSALS, limit_rate, requires
 from api.dependencies import BankDep, ItemDep
+from api.keys import Scope
 from api.problems import responses
 from api.schemas import ItemFilter, ItemPage, ItemPublic
 from grader import ItemNotFoundError
 
-router = APIRouter(prefix="/v1/items", tags=["items"], responses=responses(RequestValidationError, Exception))
+router = APIRouter(
+    prefix="/v1/items",
+    tags=["items"],
+    dependencies=[Depends(requires(Scope.GRADE)), Depends(limit_rate)],
+    responses=responses(*REFUSALS, RequestValidationError, OperationalError, Exception),
+)
 
 
 @router.get("")

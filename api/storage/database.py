@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -24,6 +25,7 @@ _CONNECT_TIMEOUT_S = 5
 # Every request that touches the database does so in one of the server's 40 threads.
 _POOL_SIZE, _POOL_OVERFLOW = 10, 30
 
+_READING_POSTGRESQL = {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",  # readers and the writer do not wait for each other
     "PRAGMA synchronous=NORMAL",  # safe with WAL: a power cut may cost the last commits and never the file
@@ -67,6 +69,9 @@ class Database:
         """
         self.url = url
         self.engine = _sqlite_engine(url) if self.is_sqlite else _postgresql_engine(url, statement_timeout_s)
+        # The same connections, used otherwise.
+        options = {"read_only": True} if self.is_sqlite else _READING_POSTGRESQL
+        self._reading = self.engine.execution_options(**options)
 
     @property
     def is_sqlite(self) -> bool:
@@ -82,10 +87,21 @@ class Database:
         """Close all connections."""
         self.engine.dispose()
 
-    @contextmanager
-    def system(self) -> Iterator[Session]:
+    def system(self, *, read_only: bool = False) -> AbstractContextManager[Session]:
         """Open a session that sees every tenant's rows: for signing in and for the command line. Commits at the end."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        return self.session(Session, read_only=read_only)
+
+    @contextmanager
+    def session(self, kind: type[Session], *, read_only: bool, info: dict[str, Any] | None = None) -> Iterator[Session]:
+        """Open a session in a transaction of its own, which is taken back if an error passes through.
+
+        Args:
+            kind: The class of the session.
+            read_only: See one state of the database throughout, and change nothing.
+            info: Facts that the session carries.
+        """
+        bind = self._reading if read_only else self.engine
+        with kind(bind, info=info, expire_on_commit=False) as session, session.begin():
             yield session
 
 
@@ -96,31 +112,18 @@ class Store:
         self.database = database
         self.tenant_id = tenant_id
 
-    @contextmanager
-    def read(self) -> Iterator[Session]:
+    def read(self) -> AbstractContextManager[Session]:
         """Open a session that only reads, and sees one state of the database throughout."""
-        bind = self.database.engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
-        with self._session(self.database.engine if self.database.is_sqlite else bind, read_only=True) as session:
-            yield session
+        return self.database.session(TenantSession, read_only=True, info={"tenant_id": self.tenant_id})
 
-    @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self) -> AbstractContextManager[Session]:
         """Open a session that reads and writes. Commits at the end, or takes everything back if an error passes through."""
-        with self._session(self.database.engine, read_only=False) as session, session.begin():
-            yield session
-
-    @contextmanager
-    def _session(self, bind: Engine, *, read_only: bool) -> Iterator[Session]:
-        info = {"tenant_id": self.tenant_id}
-        with TenantSession(bind, info=info, expire_on_commit=False) as session:
-            if read_only:
-                session.connection(execution_options={"read_only": True})
-            yield session
+        return self.database.session(TenantSession, read_only=False, info={"tenant_id": self.tenant_id})
 
 
 def _sqlite_engine(url: URL) -> Engine:
     Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_size=_POOL_SIZE, max_overflow=_POOL_OVERFLOW)
+    engine = create_engine(url, pool_size=_POOL_SIZE, max_overflow=_POOL_OVERFLOW, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -147,6 +150,7 @@ def _postgresql_engine(url: URL, statement_timeout_s: int) -> Engine:
         max_overflow=_POOL_OVERFLOW,
         pool_timeout=_LOCK_TIMEOUT_S,
         pool_pre_ping=True,
+        hide_parameters=True,  # answers of candidates are among them, and messages end up in logs
         connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
     )
 

@@ -58,6 +58,18 @@ def check(database: Database) -> None:
         raise OldSchemaError(found, wanted)
 
 
+def make_ready(database: Database) -> None:
+    """Bring the tables of SQLite, which has one user, to this program's version; refuse those of PostgreSQL if they are not.
+
+    Raises:
+        OldSchemaError: If PostgreSQL's tables are older or newer than this program's, or there are none.
+    """
+    if database.is_sqlite:
+        upgrade(database)
+    else:
+        check(database)
+
+
 def drift(database: Database) -> list[object]:
     """Return what differs between the tables as they are and as the program has them; empty if nothing does."""
     with database.engine.connect() as connection:

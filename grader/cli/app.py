@@ -19,7 +19,6 @@ from grader.cli.evaluate import evaluate
 from grader.cli.grade import grade
 from grader.cli.prepare import prepare
 from grader.cli.schema import schema
-from grader.cli.serve import serve
 from grader.cli.service import CommandLine
 from grader.errors import GraderError, InvalidBankError
 
@@ -36,7 +35,7 @@ def app() -> None:
     """
 
 
-for command in (bank, batch, evaluate, grade, prepare, schema, serve):
+for command in (bank, batch, evaluate, grade, prepare, schema):
     app.add_command(command)
 
 

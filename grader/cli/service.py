@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-_COMMANDS = {"db": "api.commands.db:db"}
+_COMMANDS = {"db": "api.commands.db:db", "keys": "api.commands.keys:keys", "serve": "api.commands.serve:serve"}
 
 
 class CommandLine(click.Group):

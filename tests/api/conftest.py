@@ -9,15 +9,20 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 from starlette.types import ASGIApp
 
 from api.app import create_app
+from api.keys import Scope, create_key
 from api.settings import Settings
 from api.storage import migrations
 from api.storage.database import Database
-from grader import Grader, ItemBank
+from grader import EmbeddingStore, Grader, ItemBank
 from tests.api.databases import KINDS, new_database
 
+# Without keys the service answers on loopback only.
+LOOPBACK = "http://127.0.0.1:8000"
+MakeKey = Callable[..., dict[str, str]]
 AssertProblem = Callable[..., dict[str, Any]]
 
 
@@ -37,6 +42,37 @@ def database(empty_database: Database) -> Database:
     return empty_database
 
 
+@pytest.fixture
+def service(settings: Settings, database: Database, real_grader: Grader, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """Return a client of a service with a database of its own; the encoder is loaded once for all of them."""
+
+    def load(_: Settings, __: ItemBank) -> Grader:
+        store = EmbeddingStore(
+            next(settings.home.glob("embeddings-*.sqlite")),
+            signature=real_grader.encoder.signature,
+            dimension=real_grader.encoder.dimension,
+        )
+        return Grader(real_grader.encoder, store=store)
+
+    monkeypatch.setattr("api.app._load_grader", load)
+    address = SecretStr(database.url.render_as_string(hide_password=False))
+    app = create_app(settings.model_copy(update={"database_url": address}))
+    with TestClient(app, LOOPBACK, raise_server_exceptions=False) as client:
+        wait_until_ready(client)
+        yield client
+
+
+@pytest.fixture
+def make_key(database: Database) -> MakeKey:
+    """Return what makes a key and gives the header that carries it."""
+
+    def make(*scopes: Scope, tenant: str = "north", **options: Any) -> dict[str, str]:
+        shown, _ = create_key(database, tenant_id=tenant, name=options.pop("name", "quiz"), scopes=scopes, **options)
+        return {"authorization": f"Bearer {shown}"}
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def settings(grader_home: Path, real_grader: Grader, shipped_bank: ItemBank) -> Settings:
     # Made once here, so that no server has to.
@@ -46,7 +82,7 @@ def settings(grader_home: Path, real_grader: Grader, shipped_bank: ItemBank) -> 
 
 @pytest.fixture(scope="session")
 def client(settings: Settings) -> Iterator[TestClient]:
-    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+    with TestClient(create_app(settings), LOOPBACK, raise_server_exceptions=False) as client:
         wait_until_ready(client)
         yield client
 
@@ -54,7 +90,7 @@ def client(settings: Settings) -> Iterator[TestClient]:
 @pytest.fixture(scope="session")
 def open_client() -> Callable[[ASGIApp], TestClient]:
     """Return a client for another app; entered with `with`."""
-    return lambda app: TestClient(app, raise_server_exceptions=False)
+    return lambda app: TestClient(app, LOOPBACK, raise_server_exceptions=False)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,64 @@ def test_help_names_the_services_commands(capsys: pytest.CaptureFixture[str]) ->
     assert "\n  db " in capsys.readouterr().out
     assert main(["db", "backup", "--help"]) == 0
     assert "GRADER_DATABASE_URL" in capsys.readouterr().out
+
+
+def test_key_is_shown_once_and_listed_without_its_secret(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["db", "upgrade"])
+    capsys.readouterr()
+    command = ["keys", "create", "--tenant", "north", "--name", "quiz", "--scope", "grade", "--scope", "review", "--days", "30"]
+    assert main(command) == 0
+    shown = capsys.readouterr()
+    key = shown.out.strip()
+    assert shown.err == "Keep it now, it is not shown again. Tenant north, scopes: grade review.\n"
+    assert main(["keys", "list", "--json"]) == 0
+    [listed] = json.loads(capsys.readouterr().out)
+    assert (listed["tenant"], listed["name"], listed["scopes"], listed["revoked_at"]) == ("north", "quiz", "grade review", None)
+    assert listed["prefix"] == key.split("_")[1]
+    assert main(["keys", "list"]) == 0
+    assert key.split("_", 2)[2] not in capsys.readouterr().out
+
+
+def test_key_is_rotated_and_revoked_by_its_prefix(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["db", "upgrade"])
+    main(["keys", "create"])
+    old = capsys.readouterr().out.split("_")[1]
+    assert main(["keys", "rotate", old, "--overlap-hours", "1"]) == 0
+    new = capsys.readouterr().out.split("_")[1]
+    assert new != old
+    assert main(["keys", "revoke", new]) == 0
+    assert main(["keys", "revoke", "nonsense"]) == 1
+    assert "No key begins with 'nonsense'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--tenant", "North!"], ["--rate-limit", "much"], ["--scope", "all"], ["--days", "0"], ["--tenant", ""]]
+)
+def test_key_that_cannot_be_is_refused(address: str, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "create", *arguments]) == 2
+    assert "See `grader keys create --help`." in capsys.readouterr().err
+
+
+def test_another_address_without_keys_is_refused_with_what_to_do(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["db", "upgrade"])
+    capsys.readouterr()
+    assert main(["serve", "--host", "0.0.0.0"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("grader: There are no keys yet")
+    assert "Run `grader keys create` first, or leave out --host." in said
+
+
+def test_another_address_with_a_key_is_served(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[object] = []
+    monkeypatch.setenv("GRADER_BANK_DIR", "")
+    monkeypatch.setattr("uvicorn.run", lambda *_, **options: called.append(options["host"]))
+    main(["db", "upgrade"])
+    main(["keys", "create"])
+    assert main(["serve", "--host", "0.0.0.0"]) == 0
+    assert called == ["0.0.0.0"]
+
+
+def test_serving_over_an_old_database_says_what_to_do(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if address.startswith("postgresql"):
+        assert main(["serve"]) == 1
+        assert "run `grader db upgrade`" in capsys.readouterr().err

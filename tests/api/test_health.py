@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 from starlette.types import ASGIApp
 
 from api.app import create_app
@@ -73,7 +74,7 @@ def test_server_whose_grader_cannot_be_loaded_asks_for_a_restart(
 ) -> None:
     home = tmp_path / "home"
     home.write_text("a file where a folder should be")
-    with open_client(create_app(Settings(home=home))) as client:
+    with open_client(create_app(Settings(home=home, database_url=SecretStr(f"sqlite:///{tmp_path}/x.sqlite")))) as client:
         deadline = time.monotonic() + 20
         while client.get("/livez").status_code == 200 and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.app import create_app
 from api.dependencies import get_grader
+from api.middleware import BodyLimit, BodyTooSlowError
 from api.settings import Settings
 from grader import Gradable, Grader, GradingResult
 
@@ -49,6 +52,48 @@ def test_body_just_within_the_limit_is_read(client: TestClient, assert_problem: 
     assert_problem(response, 422, "invalid-request", ["body", "candidate_answer"])
 
 
+async def call(limit: BodyLimit, messages: list[Message]) -> list[Message]:
+    """Send messages to an app behind a limit, then nothing more, and return what the app received."""
+    received: list[Message] = []
+
+    async def receive() -> Message:
+        if not messages:
+            await asyncio.Event().wait()
+        return messages.pop(0)
+
+    async def send(_: Message) -> None: ...
+
+    limit.app = reader(received)
+    await limit({"type": "http", "headers": []}, receive, send)
+    return received
+
+
+def reader(received: list[Message]) -> ASGIApp:
+    async def app(_: Scope, receive: Receive, __: Send) -> None:
+        received.extend([await receive() for _message in range(3)])
+
+    return app
+
+
+def test_body_that_does_not_arrive_is_a_problem() -> None:
+    limit = BodyLimit(reader([]), max_bytes=10, max_seconds=0.05)
+    with pytest.raises(BodyTooSlowError, match="did not arrive in time"):
+        asyncio.run(call(limit, [{"type": "http.request", "body": b"{", "more_body": True}]))
+
+
+def test_waiting_for_a_client_to_leave_has_no_deadline() -> None:
+    limit = BodyLimit(reader([]), max_bytes=10, max_seconds=0.05)
+
+    async def leave_late() -> list[Message]:
+        messages: list[Message] = [{"type": "http.request", "body": b"{}", "more_body": False}]
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await call(limit, messages)
+        return messages
+
+    assert asyncio.run(leave_late()) == []
+
+
 class SlowGrader:
     """The real grader behind a gate that a test opens."""
 
@@ -75,7 +120,7 @@ def test_one_request_too_many_is_told_to_come_back(
             assert all(slow.entered.acquire(timeout=30) for _ in pending)
             for path in ("/v1/grades", "/v1/grades/batch"):
                 response = client.post(path, json=ROW)
-                assert_problem(response, 503, "busy")
+                assert_problem(response, 429, "busy")
                 assert int(response.headers["retry-after"]) > 0
             assert client.get("/livez").status_code == 200
             assert client.get("/v1/items").status_code == 200

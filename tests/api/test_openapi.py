@@ -26,17 +26,17 @@ REQUEST_EXAMPLES = {
     for key, example in operation["requestBody"]["content"]["application/json"]["examples"].items()
 }
 # The problems that can come from an operation, beyond the internal error that every one declares.
+KEY = {"unauthenticated", "scope-missing", "rate-limited", "database-unavailable"}
+JSON_BODY = {"malformed-body", "body-too-large", "body-too-slow", "unsupported-media-type", "invalid-request"}
 PROBLEMS = {
-    "create_grade": {
-        "malformed-body", "item-not-found", "body-too-large", "unsupported-media-type", "invalid-request", "not-ready", "busy",
-    },
-    "create_grades": {"malformed-body", "body-too-large", "unsupported-media-type", "invalid-request", "not-ready", "busy"},
-    "list_items": {"invalid-request"},
-    "read_item": {"item-not-found", "invalid-request"},
+    "create_grade": KEY | JSON_BODY | {"item-not-found", "not-ready", "busy"},
+    "create_grades": KEY | JSON_BODY | {"not-ready", "busy"},
+    "list_items": KEY | {"invalid-request"},
+    "read_item": KEY | {"item-not-found", "invalid-request"},
     "read_liveness": {"not-ready"},
     "read_readiness": {"not-ready"},
-    "read_info": {"not-ready"},
-}  # fmt: skip
+    "read_info": KEY - {"scope-missing"} | {"not-ready"},
+}
 
 
 def conforms(value: object, schema: dict[str, Any]) -> bool:

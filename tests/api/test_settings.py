@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from platformdirs import user_cache_path, user_data_path
 from pydantic import SecretStr, ValidationError
 
 from api.settings import Settings
@@ -29,6 +30,7 @@ def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None
         "THREADS": "2",
         "LOG_LEVEL": "warning",
         "MAX_IN_FLIGHT": "4",
+        "RATE_LIMIT": "5/second",
     }
     assert {name.lower() for name in environment} == set(Settings.model_fields)
     for name, value in environment.items():
@@ -41,12 +43,20 @@ def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None
         "threads": 2,
         "log_level": "warning",
         "max_in_flight": 4,
+        "rate_limit": "5/second",
     }
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("THREADS", "-1"), ("THREADS", "many"), ("LOG_LEVEL", "loud"), ("MAX_IN_FLIGHT", "0"), ("MAX_IN_FLIGHT", "33")],
+    [
+        ("THREADS", "-1"),
+        ("THREADS", "many"),
+        ("LOG_LEVEL", "loud"),
+        ("MAX_IN_FLIGHT", "0"),
+        ("MAX_IN_FLIGHT", "33"),
+        ("RATE_LIMIT", "much"),
+    ],
 )
 def test_wrong_value_names_the_setting(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"GRADER_{name}", value)
@@ -60,7 +70,14 @@ def test_settings_are_frozen() -> None:
 
 
 def test_database_is_a_file_in_the_home_folder_unless_an_address_is_given(tmp_path: Path) -> None:
-    assert Settings(home=tmp_path, database_url=None).database_address() == f"sqlite:///{tmp_path}/grader.sqlite"
+    assert Settings(home=tmp_path).database_address() == f"sqlite:///{tmp_path}/grader.sqlite"
+
+
+def test_database_is_in_no_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GRADER_HOME", raising=False)
+    monkeypatch.delenv("GRADER_DATABASE_URL", raising=False)
+    assert Settings().home == user_cache_path("grader")
+    assert Settings().database_address() == f"sqlite:///{user_data_path('grader')}/grader.sqlite"
 
 
 def test_password_of_the_database_is_not_printed_with_the_settings() -> None:

@@ -431,6 +431,7 @@ def test_serve_runs_the_service_with_bank_and_home_in_its_environment(
         "factory": True,
         "host": "127.0.0.1",
         "port": 8123,
+        "timeout_graceful_shutdown": 20,
         "bank": str(tmp_path),
         "home": str(grader_home),
     }
@@ -440,7 +441,7 @@ def test_version_and_help(run: Runner) -> None:
     assert re.fullmatch(r"grader \d+\.\d+\.\d+\n", run("--version").out)
     listed = run("--help")
     assert listed.code == 0
-    for command in ("bank", "batch", "evaluate", "grade", "prepare", "schema", "serve"):
+    for command in ("bank", "batch", "evaluate", "grade", "prepare", "schema", "serve", "db", "keys"):
         assert re.search(rf"^  {command} +\S.*[.]$", listed.out, re.MULTILINE)
         assert run(command, "--help").code == 0
     bare = run()
