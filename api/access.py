@@ -16,8 +16,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from limits import RateLimitItem
 
 from api.dependencies import state_of
+from api.errors import RateLimitedError, ScopeMissingError, UnauthenticatedError
 from api.keys import KEYLESS, Access, KeyRefusedError, Scope, authenticate, has_keys
-from api.problems import RateLimitedError, ScopeMissingError, UnauthenticatedError
 from api.storage.database import Store
 
 _UNIT_BYTES = 1_000

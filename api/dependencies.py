@@ -10,7 +10,7 @@ from typing import Annotated, TypedDict, cast
 from fastapi import Depends, Path, Request
 from limits.strategies import RateLimiter
 
-from api.problems import BusyError, NotReadyError, UnsupportedMediaTypeError
+from api.errors import BusyError, NotReadyError, UnsupportedMediaTypeError
 from api.schemas import ItemId
 from api.settings import Settings
 from api.storage.database import Database

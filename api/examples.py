@@ -87,6 +87,23 @@ GRADED_ANSWER: dict[str, Any] = {
     "item_id": "dropout",
     "attempt_id": "attempt-17",
 }
+STORED_RESULT: dict[str, Any] = {
+    "id": "019a3b1c5d7e00112233445566778899",
+    "created_at": "2026-03-01T09:30:00.120000Z",
+    "key_name": "quiz",
+    "bank_id": "shipped",
+    "item_id": "dropout",
+    "item_version": "2026.1",
+    "content_hash": "7127ea0f8d5b000000000000000000000000000000000000000000000000000",
+    "attempt_id": "attempt-17",
+    "subject_id": "person-5",
+    "candidate_answer": _ANSWER,
+    "grading_ms": 14.2,
+    "replaces_id": "019a3a0f11220033445566778899aabb",
+    "replaced": False,
+    "result": {name: value for name, value in GRADED_ANSWER.items() if name not in {"item_id", "attempt_id"}},
+}
+RESULT_PAGE: dict[str, Any] = {"results": [STORED_RESULT], "next_cursor": STORED_RESULT["id"]}
 ITEM_PAGE: dict[str, Any] = {"items": [ITEM_PUBLIC], "total": 1, "limit": 50, "offset": 0}
 BATCH_RESULT: dict[str, Any] = {
     "graded": 1,

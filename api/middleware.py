@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import BodyTooLargeError, BodyTooSlowError
 
 MAX_BODY_BYTES = 8_000_000
 # At 130 kB/s the largest body gets through; what is slower than that keeps a place for nothing.
@@ -20,20 +21,6 @@ SECURITY_HEADERS = {
         "base-uri 'none'; frame-ancestors 'none'"
     ),
 }
-
-
-class BodyTooLargeError(HTTPException):
-    """The body has more bytes than are accepted."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(413, f"The body is larger than {limit} bytes. Send a batch in several requests.")
-
-
-class BodyTooSlowError(HTTPException):
-    """The body did not arrive in time."""
-
-    def __init__(self) -> None:
-        super().__init__(408, "The body did not arrive in time. Send it in one go.")
 
 
 class BodyLimit:

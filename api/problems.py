@@ -19,7 +19,22 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
-from api.middleware import MAX_BODY_BYTES, SECURITY_HEADERS, BodyTooLargeError, BodyTooSlowError
+from api.errors import (
+    BodyTooLargeError,
+    BodyTooSlowError,
+    BusyError,
+    KeyReusedError,
+    MalformedBodyError,
+    NotReadyError,
+    RateLimitedError,
+    ResultNotFoundError,
+    ScopeMissingError,
+    StillRunningError,
+    SubjectNotFoundError,
+    UnauthenticatedError,
+    UnsupportedMediaTypeError,
+)
+from api.middleware import MAX_BODY_BYTES, SECURITY_HEADERS
 from grader import GraderError, InvalidAnswerError, ItemNotFoundError
 
 PROBLEM_JSON = "application/problem+json"
@@ -51,54 +66,6 @@ class Problem(BaseModel):
     errors: list[FieldError] = Field(description="The fields that are wrong; empty where the problem is not about fields.")
 
 
-class MalformedBodyError(HTTPException):
-    """The body is not JSON text in UTF-8, or is nested too deeply to be read."""
-
-
-class UnsupportedMediaTypeError(HTTPException):
-    """The body is not declared to be JSON."""
-
-    def __init__(self) -> None:
-        super().__init__(415, "The body must be JSON, sent with the header Content-Type: application/json.")
-
-
-class NotReadyError(HTTPException):
-    """The grader is still being loaded, or could not be."""
-
-    def __init__(self, *, failed: bool = False) -> None:
-        detail = "The grader could not be loaded; the server's log says why." if failed else "The grader is being loaded."
-        super().__init__(503, detail, {"Retry-After": "2"})
-
-
-class BusyError(HTTPException):
-    """As many requests are being graded as the service takes at a time."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(429, f"{limit} grading requests are in progress, which is the limit. Try again.", {"Retry-After": "1"})
-
-
-class RateLimitedError(HTTPException):
-    """The key has sent more than its limit allows."""
-
-    def __init__(self, limit: str, retry_after_s: int) -> None:
-        detail = f"More was sent than the limit of {limit} (units of 1,000 bytes). Try again in {retry_after_s} s."
-        super().__init__(429, detail, {"Retry-After": str(retry_after_s)})
-
-
-class UnauthenticatedError(HTTPException):
-    """The request carries no key that is valid, and needs one."""
-
-    def __init__(self, detail: str = "Send a key with the header Authorization: Bearer KEY.") -> None:
-        super().__init__(401, detail, {"WWW-Authenticate": "Bearer"})
-
-
-class ScopeMissingError(HTTPException):
-    """The key is valid and not for this."""
-
-    def __init__(self, scope: str) -> None:
-        super().__init__(403, f"The key lacks the scope {scope!r}.")
-
-
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What all problems of one kind share."""
@@ -123,6 +90,10 @@ _KINDS: Mapping[type[Exception], Kind] = {
     UnauthenticatedError: Kind("unauthenticated", 401, "No valid key"),
     ScopeMissingError: Kind("scope-missing", 403, "Key is not for this"),
     BodyTooSlowError: Kind("body-too-slow", 408, "Body too slow"),
+    ResultNotFoundError: Kind("result-not-found", 404, "Result not found"),
+    SubjectNotFoundError: Kind("subject-not-found", 404, "Subject not found"),
+    KeyReusedError: Kind("idempotency-key-reused", 409, "Idempotency key used twice"),
+    StillRunningError: Kind("still-running", 409, "First request not done"),
     OperationalError: Kind("database-unavailable", 503, "Database not available"),
     GraderError: _INTERNAL,
     Exception: _INTERNAL,
@@ -226,6 +197,10 @@ def _sample(error: type[Exception]) -> Problem:
         UnauthenticatedError: UnauthenticatedError(),
         ScopeMissingError: ScopeMissingError("manage"),
         BodyTooSlowError: BodyTooSlowError(),
+        ResultNotFoundError: ResultNotFoundError("0" * 32),
+        SubjectNotFoundError: SubjectNotFoundError(),
+        KeyReusedError: KeyReusedError(),
+        StillRunningError: StillRunningError(),
         OperationalError: OperationalError(None, None, Exception()),
     }
     return problem_of(raised.get(error, Exception()))

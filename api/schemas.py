@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from api import examples
 from api.problems import Problem
-from grader import MAX_ANSWER_CHARS, Difficulty, Gradable, GradingResult, InvalidAnswerError, Item, ItemBank, check_answer
+from grader import MAX_ANSWER_CHARS, Difficulty, Gradable, GradingResult, InvalidAnswerError, Item, check_answer
 
 MAX_BATCH_ROWS = 1_000
 MAX_PAGE_ITEMS = 100
@@ -40,9 +40,19 @@ AttemptId = Annotated[
         min_length=1,
         max_length=200,
         pattern=r"^[^\x00-\x1f\x7f]+$",
-        description="A name of your own for this attempt; it comes back with the result and is used for nothing else.",
+        description="A name of your own for this attempt; it comes back with the result, and stored results are found by it.",
     ),
 ]
+SubjectId = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="A name of your own for the person, one that says nothing to others; all about it is erased in one call.",
+    ),
+]
+Store = Annotated[bool | None, Field(description="Whether to store the result; what the key says if left out.")]
 
 
 class _Input(BaseModel):
@@ -57,20 +67,14 @@ class GradeRequest(_Input):
     item: Gradable | None = Field(default=None, description="An item of your own; without key points they are derived.")
     candidate_answer: CandidateAnswer
     attempt_id: AttemptId | None = None
+    subject_id: SubjectId | None = None
+    store: Store = None
 
     @model_validator(mode="after")
     def _names_one_item(self) -> Self:
         if (self.item_id is None) == (self.item is None):
             raise PydanticCustomError("one_item", "Give either item_id or item")
         return self
-
-    def gradable(self, bank: ItemBank) -> Gradable:
-        """Return what the answer is to be held against.
-
-        Raises:
-            ItemNotFoundError: If the bank has no item with the id.
-        """
-        return self.item if self.item is not None else bank.get(self.item_id or "")
 
 
 # Rows are declared and not yet validated: each is looked at on its own, so that a bad one does not take the others with it.
@@ -81,6 +85,7 @@ class GradeBatch(_Input):
     """Candidate answers to grade together."""
 
     rows: Rows
+    store: Store = None
 
 
 def _as_batch(body: object) -> object:
@@ -99,12 +104,15 @@ class GradedAnswer(GradingResult):
     # Left out of the answer where they were not given, hence not required.
     item_id: str | None = None
     attempt_id: str | None = None
+    subject_id: str | None = None
+    result_id: str | None = None
 
     @classmethod
-    def of(cls, result: GradingResult, request: GradeRequest) -> Self:
-        """Join a result and the ids of its request."""
+    def of(cls, result: GradingResult, request: GradeRequest, result_id: str | None = None) -> Self:
+        """Join a result, the ids of its request, and the id it is stored by."""
         values: dict[str, Any] = {f.name: getattr(result, f.name) for f in fields(result)}  # Any: values of any type
-        return cls(**values, item_id=request.item_id, attempt_id=request.attempt_id)
+        values |= {name: getattr(request, name) for name in ("item_id", "attempt_id", "subject_id")}
+        return cls(**values, result_id=result_id)
 
 
 class BatchRow(BaseModel):

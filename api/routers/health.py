@@ -10,8 +10,9 @@ from sqlalchemy.exc import OperationalError
 
 from api.access import get_access, limit_rate
 from api.dependencies import BankDep, GraderDep, SettingsDep, check_alive
+from api.errors import NotReadyError, RateLimitedError, UnauthenticatedError
 from api.middleware import MAX_BODY_BYTES
-from api.problems import NotReadyError, RateLimitedError, UnauthenticatedError, responses
+from api.problems import responses
 from api.schemas import MAX_BATCH_ROWS, MAX_PAGE_ITEMS, BankInfo, Info, Limits, Status
 from grader import MAX_ANSWER_CHARS
 

@@ -87,6 +87,18 @@ class Database:
         """Close all connections."""
         self.engine.dispose()
 
+    def forget(self) -> None:
+        """Let go of what was deleted: SQLite keeps it in its log until the log is written over.
+
+        Readers are not waited for; what they hold up is done by the next call, or when the last connection closes.
+        """
+        if self.is_sqlite:
+            connection = self.engine.raw_connection()
+            try:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+            finally:
+                connection.close()
+
     def system(self, *, read_only: bool = False) -> AbstractContextManager[Session]:
         """Open a session that sees every tenant's rows: for signing in and for the command line. Commits at the end."""
         return self.session(Session, read_only=read_only)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, MetaData, String, Text
+from sqlalchemy import ForeignKey, Index, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from api.storage.columns import UtcDateTime, new_id, now
@@ -56,3 +56,68 @@ class ApiKey(TenantOwned, Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class GradedItem(TenantOwned, Base):
+    """The exact content that a stored answer was held against, kept once for all answers to it."""
+
+    __tablename__ = "graded_items"
+
+    tenant_id: Mapped[str] = mapped_column(String(80), ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True)
+    content_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    body: Mapped[str] = mapped_column(Text)
+
+
+class Result(TenantOwned, Base):
+    """What came of grading one answer. Never changed: a new grade is a new row that names the one whose place it took."""
+
+    __tablename__ = "results"
+    __table_args__ = (
+        Index(None, "tenant_id", "attempt_id"),
+        Index(None, "tenant_id", "subject_id"),
+        Index(None, "tenant_id", "bank_id", "item_id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    key_name: Mapped[str] = mapped_column(String(200))
+    bank_id: Mapped[str | None] = mapped_column(String(80))
+    item_id: Mapped[str | None] = mapped_column(String(80))
+    item_version: Mapped[str | None] = mapped_column(String(80))
+    content_hash: Mapped[str] = mapped_column(String(64))
+    attempt_id: Mapped[str | None] = mapped_column(String(200))
+    subject_id: Mapped[str | None] = mapped_column(String(200))
+    candidate_answer: Mapped[str] = mapped_column(Text)
+    score: Mapped[float]
+    mark: Mapped[float]
+    needs_review: Mapped[bool]
+    signature: Mapped[str] = mapped_column(Text)
+    # The line of JSON that the library gave, to the byte.
+    result: Mapped[str] = mapped_column(Text)
+    grading_ms: Mapped[float]
+    replaces_id: Mapped[str | None] = mapped_column(String(32), ForeignKey("results.id", ondelete="SET NULL"), index=True)
+    # Bookkeeping, and the only thing that changes: whether a later result took this one's place.
+    replaced: Mapped[bool] = mapped_column(default=False)
+
+
+class Replay(TenantOwned, Base):
+    """The answer to a request with an idempotency key; without a status while the first request is in progress."""
+
+    __tablename__ = "replays"
+    __table_args__ = (UniqueConstraint("tenant_id", "key"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    key: Mapped[str] = mapped_column(String(200))
+    request_hash: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None]
+    body: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ReplayName(TenantOwned, Base):
+    """An attempt or a subject that a replay speaks of, so that erasing them finds it."""
+
+    __tablename__ = "replay_names"
+
+    replay_id: Mapped[str] = mapped_column(String(32), ForeignKey("replays.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(210), primary_key=True, index=True)

@@ -6,7 +6,12 @@ import importlib
 
 import click
 
-_COMMANDS = {"db": "api.commands.db:db", "keys": "api.commands.keys:keys", "serve": "api.commands.serve:serve"}
+_COMMANDS = {
+    "db": "api.commands.db:db",
+    "keys": "api.commands.keys:keys",
+    "purge": "api.commands.purge:purge",
+    "serve": "api.commands.serve:serve",
+}
 
 
 class CommandLine(click.Group):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from api.storage.database import Database
+from api.storage.columns import new_id, now, oldest_id
+from api.storage.database import Database, Store
+from api.storage.tables import Result
 from grader.cli.app import main
 
 
@@ -111,3 +115,36 @@ def test_serving_over_an_old_database_says_what_to_do(address: str, capsys: pyte
     if address.startswith("postgresql"):
         assert main(["serve"]) == 1
         assert "run `grader db upgrade`" in capsys.readouterr().err
+
+
+def test_old_results_are_purged(address: str, empty_database: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["db", "upgrade"])
+    old, new = oldest_id(now() - timedelta(days=40)), new_id()
+    for tenant in ("north", "south"):
+        main(["keys", "create", "--tenant", tenant])
+        with Store(empty_database, tenant).write() as session:
+            session.add_all(result(each[:-1] + tenant[0].replace("s", "1").replace("n", "2")) for each in (old, new))
+    capsys.readouterr()
+    assert main(["purge", "--days", "30", "--tenant", "west"]) == 2
+    assert "there is no tenant 'west'" in capsys.readouterr().err
+    assert main(["purge", "--days", "30", "--tenant", "north"]) == 0
+    assert capsys.readouterr().err == "north: 1 results deleted.\n"
+    assert main(["purge", "--days", "30"]) == 0
+    assert capsys.readouterr().err == "north: 0 results deleted.\nsouth: 1 results deleted.\n"
+    with Store(empty_database, "north").read() as session:
+        assert [each[:12] for each in session.scalars(select(Result.id))] == [new[:12]]
+
+
+def result(result_id: str) -> Result:
+    return Result(
+        id=result_id,
+        key_name="",
+        content_hash="",
+        candidate_answer="",
+        score=0.0,
+        mark=0.0,
+        needs_review=False,
+        signature="",
+        result="{}",
+        grading_ms=0.0,
+    )

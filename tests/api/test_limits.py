@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.app import create_app
 from api.dependencies import get_grader
-from api.middleware import BodyLimit, BodyTooSlowError
+from api.errors import BodyTooSlowError
+from api.middleware import BodyLimit
 from api.settings import Settings
 from grader import Gradable, Grader, GradingResult
 

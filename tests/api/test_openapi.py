@@ -28,9 +28,15 @@ REQUEST_EXAMPLES = {
 # The problems that can come from an operation, beyond the internal error that every one declares.
 KEY = {"unauthenticated", "scope-missing", "rate-limited", "database-unavailable"}
 JSON_BODY = {"malformed-body", "body-too-large", "body-too-slow", "unsupported-media-type", "invalid-request"}
+REPLAY = {"idempotency-key-reused", "still-running"}
 PROBLEMS = {
-    "create_grade": KEY | JSON_BODY | {"item-not-found", "not-ready", "busy"},
-    "create_grades": KEY | JSON_BODY | {"not-ready", "busy"},
+    "create_grade": KEY | JSON_BODY | REPLAY | {"item-not-found", "not-ready", "busy"},
+    "create_grades": KEY | JSON_BODY | REPLAY | {"not-ready", "busy"},
+    "list_results": KEY | {"invalid-request"},
+    "export_results": KEY | {"invalid-request"},
+    "read_result": KEY | {"invalid-request", "result-not-found"},
+    "delete_results": KEY | {"invalid-request"},
+    "erase_subject": KEY | {"invalid-request", "subject-not-found"},
     "list_items": KEY | {"invalid-request"},
     "read_item": KEY | {"item-not-found", "invalid-request"},
     "read_liveness": {"not-ready"},
@@ -71,6 +77,11 @@ def test_routes_are_the_promised_ones() -> None:
         ("POST", "/v1/grades/batch"),
         ("GET", "/v1/items"),
         ("GET", "/v1/items/{item_id}"),
+        ("GET", "/v1/results"),
+        ("GET", "/v1/results/export"),
+        ("GET", "/v1/results/{result_id}"),
+        ("DELETE", "/v1/results"),
+        ("DELETE", "/v1/subjects/{subject_id}"),
         ("GET", "/v1/info"),
         ("GET", "/livez"),
         ("GET", "/readyz"),
@@ -114,7 +125,13 @@ def test_example_of_a_body_can_be_sent_as_it_stands(client: TestClient, path: st
     assert conforms(response.json(), body_schema(operation))
 
 
-@pytest.mark.parametrize("name", [name for name, (method, _, _) in OPERATIONS.items() if method == "get"])
+# These tell of what somebody stored, or answer with a file.
+ABOUT_STORED = {"read_result", "export_results"}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, (method, *_) in OPERATIONS.items() if method == "get" and name not in ABOUT_STORED]
+)
 def test_examples_of_parameters_can_be_sent_as_they_stand(client: TestClient, name: str) -> None:
     _, path, operation = OPERATIONS[name]
     query = {}
@@ -129,6 +146,18 @@ def test_examples_of_parameters_can_be_sent_as_they_stand(client: TestClient, na
     assert conforms(response.json(), body_schema(operation))
     if name in {"list_items", "read_item"}:
         assert response.json() == response_example(operation)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, (*_, operation) in OPERATIONS.items() if "$ref" in str(operation["responses"]["200"])]
+)
+def test_example_of_an_answer_has_the_schema_of_the_answer(name: str) -> None:
+    _, _, operation = OPERATIONS[name]
+    schema = body_schema(operation)
+    named = schema.get("$ref", "").rpartition("/")[2]
+    examples = SCHEMA["components"]["schemas"][named].get("examples", [])
+    assert all(conforms(example, schema) for example in examples)
+    assert examples or named == "Status"
 
 
 def shape(value: Any) -> Any:

@@ -441,7 +441,7 @@ def test_version_and_help(run: Runner) -> None:
     assert re.fullmatch(r"grader \d+\.\d+\.\d+\n", run("--version").out)
     listed = run("--help")
     assert listed.code == 0
-    for command in ("bank", "batch", "evaluate", "grade", "prepare", "schema", "serve", "db", "keys"):
+    for command in ("bank", "batch", "evaluate", "grade", "prepare", "schema", "serve", "db", "keys", "purge"):
         assert re.search(rf"^  {command} +\S.*[.]$", listed.out, re.MULTILINE)
         assert run(command, "--help").code == 0
     bare = run()

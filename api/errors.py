@@ -1,0 +1,97 @@
+"""What the service raises on purpose, beside the library's own errors; `api/problems.py` says what each looks like over HTTP."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+
+from grader import GraderError
+
+
+class MalformedBodyError(HTTPException):
+    """The body is not JSON text in UTF-8, or is nested too deeply to be read."""
+
+
+class UnsupportedMediaTypeError(HTTPException):
+    """The body is not declared to be JSON."""
+
+    def __init__(self) -> None:
+        super().__init__(415, "The body must be JSON, sent with the header Content-Type: application/json.")
+
+
+class NotReadyError(HTTPException):
+    """The grader is still being loaded, or could not be."""
+
+    def __init__(self, *, failed: bool = False) -> None:
+        detail = "The grader could not be loaded; the server's log says why." if failed else "The grader is being loaded."
+        super().__init__(503, detail, {"Retry-After": "2"})
+
+
+class BusyError(HTTPException):
+    """As many requests are being graded as the service takes at a time."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(429, f"{limit} grading requests are in progress, which is the limit. Try again.", {"Retry-After": "1"})
+
+
+class RateLimitedError(HTTPException):
+    """The key has sent more than its limit allows."""
+
+    def __init__(self, limit: str, retry_after_s: int) -> None:
+        detail = f"More was sent than the limit of {limit} (units of 1,000 bytes). Try again in {retry_after_s} s."
+        super().__init__(429, detail, {"Retry-After": str(retry_after_s)})
+
+
+class UnauthenticatedError(HTTPException):
+    """The request carries no key that is valid, and needs one."""
+
+    def __init__(self, detail: str = "Send a key with the header Authorization: Bearer KEY.") -> None:
+        super().__init__(401, detail, {"WWW-Authenticate": "Bearer"})
+
+
+class ScopeMissingError(HTTPException):
+    """The key is valid and not for this."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(403, f"The key lacks the scope {scope!r}.")
+
+
+class BodyTooLargeError(HTTPException):
+    """The body has more bytes than are accepted."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(413, f"The body is larger than {limit} bytes. Send a batch in several requests.")
+
+
+class BodyTooSlowError(HTTPException):
+    """The body did not arrive in time."""
+
+    def __init__(self) -> None:
+        super().__init__(408, "The body did not arrive in time. Send it in one go.")
+
+
+class ResultNotFoundError(GraderError):
+    """The tenant has no stored result with this id."""
+
+    def __init__(self, result_id: str) -> None:
+        super().__init__(f"No result {result_id!r} is stored.")
+
+
+class SubjectNotFoundError(GraderError):
+    """Nothing is stored about this person, by the tenant that asks."""
+
+    def __init__(self) -> None:
+        super().__init__("Nothing is stored about this subject.")
+
+
+class KeyReusedError(GraderError):
+    """An idempotency key came with another request than the first time."""
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used for another request. Use a new key for a new request.")
+
+
+class StillRunningError(HTTPException):
+    """The request that first came with this idempotency key is not done yet."""
+
+    def __init__(self) -> None:
+        super().__init__(409, "The first request with this Idempotency-Key is not done yet. Try again.", {"Retry-After": "1"})

@@ -1,0 +1,86 @@
+"""Grading for one tenant: one answer or many, and keeping the results where that is wanted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from api.items import HeldAgainst, Items
+from api.keys import Access
+from api.problems import Problem, problem_of, validation_problem
+from api.results import NewResult, Results
+from api.schemas import BatchResult, BatchRow, GradeBatch, GradedAnswer, GradeRequest
+from grader import Grader, GraderError, GradingResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grading:
+    """What it takes to grade answers for whoever is asking."""
+
+    grader: Grader
+    items: Items
+    results: Results
+    access: Access
+
+    def grade(self, request: GradeRequest) -> GradedAnswer:
+        """Grade one answer.
+
+        Raises:
+            ItemNotFoundError: If the bank has no item with the id.
+        """
+        held = self.items.find(request)
+        began = time.perf_counter()
+        result = self.grader.grade(held.gradable, request.candidate_answer)
+        took_ms = (time.perf_counter() - began) * 1000
+        return self._kept([(request, held)], [result], took_ms, store=None)[0]
+
+    def grade_batch(self, batch: GradeBatch) -> BatchResult:
+        """Grade what can be graded, in its order; each bad row gets a problem. Every distinct text is encoded once."""
+        read = [self._read(row, index) for index, row in enumerate(batch.rows)]
+        good = [row for row in read if not isinstance(row, Problem)]
+        began = time.perf_counter()
+        graded = self.grader.grade_many([(held.gradable, request.candidate_answer) for request, held in good])
+        # Answers of a batch are graded together, so each took its share.
+        took_ms = (time.perf_counter() - began) * 1000 / max(1, len(good))
+        answers = iter(self._kept(good, graded, took_ms, store=batch.store))
+        rows = [
+            BatchRow(index=index, problem=row) if isinstance(row, Problem) else BatchRow(index=index, result=next(answers))
+            for index, row in enumerate(read)
+        ]
+        return BatchResult(graded=len(good), failed=len(read) - len(good), rows=rows)
+
+    def _read(self, row: object, index: int) -> tuple[GradeRequest, HeldAgainst] | Problem:
+        """Return a row with what it is to be held against, or what is wrong with it."""
+        where = ("body", "rows", index)
+        try:
+            request = GradeRequest.model_validate(row)
+            return request, self.items.find(request)
+        except ValidationError as error:
+            return validation_problem(error.errors(include_input=False, include_url=False), where)
+        except GraderError as error:
+            return problem_of(error, where)
+
+    def _kept(
+        self,
+        asked: Sequence[tuple[GradeRequest, HeldAgainst]],
+        graded: Sequence[GradingResult],
+        took_ms: float,
+        *,
+        store: bool | None,
+    ) -> list[GradedAnswer]:
+        """Return graded answers in their order, with the ids of those that were stored."""
+        default = self.access.store_results if store is None else store
+        new = [
+            NewResult(held=held, request=request, result=result, grading_ms=took_ms)
+            if (default if request.store is None else request.store)
+            else None
+            for (request, held), result in zip(asked, graded, strict=True)
+        ]
+        ids = iter(self.results.add([each for each in new if each is not None], key_name=self.access.name))
+        return [
+            GradedAnswer.of(result, request, next(ids) if each is not None else None)
+            for (request, _), result, each in zip(asked, graded, new, strict=True)
+        ]

@@ -1,0 +1,171 @@
+"""The same request sent twice is carried out once: a POST with an `Idempotency-Key` gives its first answer again for a day.
+
+A dependency claims the key once the asking tenant is known; the route class keeps the answer, gives it again, or lets go of the
+key where there is no answer to keep, because the request failed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import Header, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+
+from api.access import StoreDep
+from api.errors import KeyReusedError, StillRunningError
+from api.schemas import SubjectId
+from api.storage.columns import new_id, now
+from api.storage.database import Store
+from api.storage.tables import Replay, ReplayName
+
+_KEPT = timedelta(days=1)
+# A claim without an answer after this long is of a server that died.
+_RUNS_AT_MOST = timedelta(minutes=2)
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="A name of your own for this request; sent again with it, the same request gives the same answer.",
+    ),
+]
+_ID = TypeAdapter[str](SubjectId)
+REFUSALS = (KeyReusedError, StillRunningError)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key that this request is the first to come with."""
+
+    store: Store
+    replay_id: str
+
+    def keep(self, response: Response) -> None:
+        """Keep the answer for the next request with the key."""
+        values = {"status": response.status_code, "body": bytes(response.body).decode()}
+        with self.store.write() as session:
+            session.execute(update(Replay).where(Replay.id == self.replay_id).values(values))
+
+    def release(self) -> None:
+        """Let the key be used again: nothing was done."""
+        with self.store.write() as session:
+            session.execute(delete(Replay).where(Replay.id == self.replay_id))
+
+
+class ReplayedError(Exception):
+    """The request was answered before."""
+
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__()
+        self.response = Response(body, status, {"Idempotent-Replayed": "true"}, "application/json")
+
+
+class IdempotentRoute(APIRoute):
+    """A route whose answers are kept for requests that claimed a key."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler with the keeping around it."""
+        handle = super().get_route_handler()
+
+        async def keeping(request: Request) -> Response:
+            try:
+                response = await handle(request)
+            except ReplayedError as replayed:
+                return replayed.response
+            except BaseException:
+                claim = _claim_of(request)
+                if claim is not None:
+                    await run_in_threadpool(claim.release)
+                raise
+            claim = _claim_of(request)
+            if claim is not None:
+                await run_in_threadpool(claim.keep, response)
+            return response
+
+        return keeping
+
+
+async def claim_key(request: Request, store: StoreDep, idempotency_key: IdempotencyKey = None) -> None:
+    """Claim a key for this request.
+
+    Raises:
+        ReplayedError: If the request was answered before.
+        KeyReusedError: If another request came with the key.
+        StillRunningError: If the first request with the key is in progress.
+    """
+    if idempotency_key is not None and request.method == "POST":
+        body = await request.body()
+        request.scope["claim"] = await run_in_threadpool(_claim, store, idempotency_key, _hash_of(request, body), body)
+
+
+def _claim_of(request: Request) -> Claim | None:
+    claim = request.scope.get("claim")
+    return claim if isinstance(claim, Claim) else None
+
+
+def _claim(store: Store, key: str, request_hash: str, body: bytes) -> Claim:
+    replay_id = new_id()
+    try:
+        with store.write() as session:
+            known = session.scalar(select(Replay).where(Replay.key == key))
+            if known is not None and not _is_over(known):
+                raise _answer_of(known, request_hash)
+            if known is not None:
+                # By its id: by its key it would take away what another server has claimed since.
+                session.execute(delete(Replay).where(Replay.id == known.id))
+            session.add(Replay(id=replay_id, key=key, request_hash=request_hash))
+            session.flush()
+            session.add_all(ReplayName(replay_id=replay_id, name=name) for name in sorted(_names_in(body)))
+    except IntegrityError:
+        # Another server has claimed it between our look and our row.
+        raise StillRunningError from None
+    return Claim(store, replay_id)
+
+
+def _is_over(known: Replay) -> bool:
+    return now() - known.created_at > (_RUNS_AT_MOST if known.status is None else _KEPT)
+
+
+def _answer_of(known: Replay, request_hash: str) -> Exception:
+    if known.request_hash != request_hash:
+        return KeyReusedError()
+    if known.status is None:
+        return StillRunningError()
+    return ReplayedError(known.status, known.body or "")
+
+
+def _hash_of(request: Request, body: bytes) -> str:
+    address = f"{request.method} {request.url.path}?{request.url.query} {request.headers.get('content-type', '')}"
+    return hashlib.sha256(address.encode() + b"\0" + body).hexdigest()
+
+
+def _names_in(body: bytes) -> set[str]:
+    """Return the attempts and subjects that a body speaks of, so that erasing one finds the kept answer."""
+    try:
+        sent = json.loads(body)
+    except (ValueError, RecursionError):
+        return set()
+    rows = sent.get("rows", [sent]) if isinstance(sent, dict) else sent
+    named = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    pairs = ((kind, row.get(f"{kind}_id")) for row in named for kind in ("attempt", "subject"))
+    return {f"{kind}:{name}" for kind, name in pairs if _is_id(name)}
+
+
+def _is_id(name: object) -> bool:
+    """Tell whether a name is one that routes accept, as attempts and subjects are named alike."""
+    try:
+        _ID.validate_python(name, strict=True)
+    except ValidationError:
+        return False
+    return True

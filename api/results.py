@@ -1,0 +1,194 @@
+"""Stored results of one tenant: added, found, exported, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, CursorResult, Select, delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from api.errors import ResultNotFoundError, SubjectNotFoundError
+from api.items import HeldAgainst
+from api.schemas import GradeRequest
+from api.storage.columns import new_id, oldest_id
+from api.storage.database import Store
+from api.storage.tables import GradedItem, Replay, ReplayName, Result
+from api.stored import Erased, ResultFilter, ResultPage, StoredFilter, StoredResult
+from grader import Gradable, GradingResult
+
+# Rows read at a time by an export: what is in memory, and how long one transaction lasts.
+_CHUNK_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewResult:
+    """A result to be stored, with what it came from."""
+
+    held: HeldAgainst
+    request: GradeRequest
+    result: GradingResult
+    grading_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The results of the tenant that a store belongs to."""
+
+    store: Store
+
+    def add(self, results: Sequence[NewResult], *, key_name: str) -> list[str]:
+        """Store results, all or none, and return their ids in order."""
+        if not results:
+            return []
+        with self.store.write() as session:
+            keep_items(session, [each.held.gradable for each in results])
+            rows = [_row(each, key_name) for each in results]
+            session.add_all(rows)
+        return [row.id for row in rows]
+
+    def get(self, result_id: str) -> StoredResult:
+        """Return one result.
+
+        Raises:
+            ResultNotFoundError: If the tenant has none with the id.
+        """
+        with self.store.read() as session:
+            return StoredResult.of(find_result(session, result_id))
+
+    def page(self, wanted: ResultFilter) -> ResultPage:
+        """Return results that pass the filters, newest first, from a cursor on."""
+        query = _filtered(wanted).order_by(Result.id.desc()).limit(wanted.limit + 1)
+        if wanted.cursor is not None:
+            query = query.where(Result.id < wanted.cursor)
+        with self.store.read() as session:
+            rows = session.scalars(query).all()
+        more = len(rows) > wanted.limit
+        shown = rows[: wanted.limit]
+        return ResultPage(results=[StoredResult.of(row) for row in shown], next_cursor=shown[-1].id if more else None)
+
+    def every(self, wanted: StoredFilter) -> Iterator[Sequence[Result]]:
+        """Yield all results that pass the filters, oldest first and in chunks, as of now: what comes later is left out.
+
+        No transaction stays open between chunks, however slowly they are read.
+        """
+        query = _filtered(wanted).where(Result.id <= new_id()).order_by(Result.id).limit(_CHUNK_ROWS)
+        seen = ""
+        while True:
+            with self.store.read() as session:
+                rows = session.scalars(query.where(Result.id > seen)).all()
+            if not rows:
+                return
+            yield rows
+            seen = rows[-1].id
+
+    def delete(self, *, attempt_id: str | None = None, before: datetime | None = None) -> Erased:
+        """Delete the results of an attempt, or those made before a moment, and what else repeats them."""
+        chosen: list[ColumnElement[bool]] = []
+        if attempt_id is not None:
+            chosen.append(Result.attempt_id == attempt_id)
+        if before is not None:
+            chosen.append(Result.id < oldest_id(before))
+        if not chosen:
+            raise ValueError("a deletion needs an attempt or a moment")
+        with self.store.write() as session:
+            results = _deleted(session.execute(delete(Result).where(*chosen)))
+            replays = _delete_replays(session, f"attempt:{attempt_id}") if attempt_id is not None else 0
+            if before is not None:
+                replays += _deleted(session.execute(delete(Replay).where(Replay.id < oldest_id(before))))
+        self.store.database.forget()
+        return Erased(results=results, replays=replays)
+
+    def erase_subject(self, subject_id: str) -> Erased:
+        """Delete all that is stored about a person.
+
+        Raises:
+            SubjectNotFoundError: If there is nothing.
+        """
+        with self.store.write() as session:
+            results = _deleted(session.execute(delete(Result).where(Result.subject_id == subject_id)))
+            replays = _delete_replays(session, f"subject:{subject_id}")
+        if not results + replays:
+            raise SubjectNotFoundError
+        self.store.database.forget()
+        return Erased(results=results, replays=replays)
+
+
+def find_result(session: Session, result_id: str) -> Result:
+    """Return the row of a result.
+
+    Raises:
+        ResultNotFoundError: If the tenant has none with the id.
+    """
+    row = session.get(Result, result_id)
+    if row is None:
+        raise ResultNotFoundError(result_id)
+    return row
+
+
+def keep_items(session: Session, gradables: Sequence[Gradable]) -> None:
+    """Keep the content of items that results are about to name; what is there already stays as it is."""
+    by_hash = {gradable.content_hash: gradable for gradable in gradables}
+    known = set(session.scalars(select(GradedItem.content_hash).where(GradedItem.content_hash.in_(by_hash))))
+    for content_hash in sorted(by_hash.keys() - known):
+        body = by_hash[content_hash].model_dump_json(include=set(Gradable.model_fields))
+        try:
+            with session.begin_nested():
+                session.add(GradedItem(content_hash=content_hash, body=body))
+        except IntegrityError:
+            # Another server has just kept the same content.
+            continue
+
+
+def _row(new: NewResult, key_name: str) -> Result:
+    held, result = new.held, new.result
+    return Result(
+        # Made here, so that rows of one batch have ids in their order.
+        id=new_id(),
+        key_name=key_name,
+        bank_id=held.bank_id,
+        item_id=held.item_id,
+        item_version=held.item_version,
+        content_hash=held.gradable.content_hash,
+        attempt_id=new.request.attempt_id,
+        subject_id=new.request.subject_id,
+        candidate_answer=new.request.candidate_answer,
+        score=result.score,
+        mark=result.mark,
+        needs_review=result.needs_review,
+        signature=result.signature,
+        result=result.to_json(),
+        grading_ms=round(new.grading_ms, 3),
+    )
+
+
+def _filtered(wanted: StoredFilter) -> Select[Result]:
+    """Return the query for results that pass every filter that is given."""
+    query = select(Result)
+    for name in ("bank_id", "item_id", "attempt_id", "subject_id", "needs_review"):
+        value = getattr(wanted, name)
+        if value is not None:
+            query = query.where(getattr(Result, name) == value)
+    if not wanted.include_replaced:
+        query = query.where(Result.replaced.is_(False))
+    if wanted.min_score is not None:
+        query = query.where(Result.score >= wanted.min_score)
+    if wanted.max_score is not None:
+        query = query.where(Result.score <= wanted.max_score)
+    if wanted.created_from is not None:
+        query = query.where(Result.id >= oldest_id(wanted.created_from))
+    if wanted.created_before is not None:
+        query = query.where(Result.id < oldest_id(wanted.created_before))
+    return query
+
+
+def _delete_replays(session: Session, name: str) -> int:
+    named = select(ReplayName.replay_id).where(ReplayName.name == name)
+    return _deleted(session.execute(delete(Replay).where(Replay.id.in_(named))))
+
+
+def _deleted(done: object) -> int:
+    assert isinstance(done, CursorResult)  # noqa: S101 what a deletion gives
+    return done.rowcount
