@@ -15,6 +15,7 @@ from grader.errors import (
 from grader.evidence import NAMES as EVIDENCE_NAMES
 from grader.evidence import Evidence
 from grader.grader import Grader, check_answer
+from grader.imports import MAX_IMPORT_ITEMS, ImportFormat, read_items
 from grader.items import MAX_ANSWER_CHARS, Difficulty, Gradable, Grade, Item, KeyPoint, Misconception, ReferenceAnswer, Slug
 from grader.results import EvidenceSpan, Flag, GradingResult, Interval, KeyPointMatch, Keywords, Verdict
 from grader.scoring import ScoringModel, default_scoring_model
@@ -23,6 +24,7 @@ from grader.store import EmbeddingStore
 __all__ = [
     "EVIDENCE_NAMES",
     "MAX_ANSWER_CHARS",
+    "MAX_IMPORT_ITEMS",
     "Difficulty",
     "EmbeddingStore",
     "Encoder",
@@ -36,6 +38,7 @@ __all__ = [
     "Grader",
     "GraderError",
     "GradingResult",
+    "ImportFormat",
     "Interval",
     "InvalidAnswerError",
     "InvalidBankError",
@@ -59,4 +62,5 @@ __all__ = [
     "checksums",
     "default_bank_dir",
     "default_scoring_model",
+    "read_items",
 ]

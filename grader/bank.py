@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from grader.errors import FileProblem, InvalidBankError, ItemNotFoundError
 from grader.items import Item
+from grader.strict_yaml import InvalidYamlError, strict_document
 
 ITEM_SUFFIX = ".item.yaml"
 RESPONSES_SUFFIX = ".responses.csv"
@@ -139,38 +139,17 @@ def _read_item(file: Path, name: str, problems: list[FileProblem]) -> Item | Non
     if text is None:
         return None
     try:
-        data = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 the strict loader is a SafeLoader
-        item = Item.model_validate(data)
-    except (yaml.YAMLError, RecursionError) as error:
-        problems.append(FileProblem(file=name, field="", message=f"is not YAML: {' '.join(str(error).split())}"))
+        item = Item.model_validate(strict_document(text))
+    except InvalidYamlError as error:
+        problems.append(FileProblem(file=name, field="", message=str(error)))
         return None
     except ValidationError as error:
         problems += _from_pydantic(error, name)
-        return None
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-        # What PyYAML lets through when a scalar is not what its tag or form promises.
-        problems.append(FileProblem(file=name, field="", message=f"has a value that cannot be read: {error}"))
         return None
     expected = file.name.removesuffix(ITEM_SUFFIX)
     if item.id != expected:
         problems.append(FileProblem(file=name, field="id", message=f"is {item.id!r} but the file is named {expected!r}"))
     return item
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML without aliases, which can blow a small file up to gigabytes, and without repeated keys."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not allowed")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
-        keys = [key.value for key, _ in node.value]
-        twice = sorted({str(k) for k in keys if keys.count(k) > 1})
-        if twice:
-            raise yaml.YAMLError(f"the key {twice[0]!r} stands twice")
-        return super().construct_mapping(node, deep=deep)
 
 
 def _read_responses(file: Path, name: str, item: Item | None, problems: list[FileProblem]) -> tuple[MarkedResponse, ...]:
