@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Annotated, TypedDict, cast
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Request
 from limits.strategies import RateLimiter
 
 from api.errors import BusyError, NotReadyError, UnsupportedMediaTypeError
-from api.schemas import ItemId
 from api.settings import Settings
 from api.storage.database import Database
-from grader import Grader, Item, ItemBank
+from grader import Grader, ImportFormat, ItemBank
+
+IMPORT_TYPES: Mapping[str, ImportFormat] = {
+    "application/yaml": ImportFormat.YAML,
+    "text/csv": ImportFormat.CSV,
+    "application/jsonl": ImportFormat.JSONL,
+}
 
 
 @dataclass(slots=True)
@@ -74,24 +79,30 @@ def check_alive(request: Request) -> None:
         raise NotReadyError(failed=True)
 
 
-def get_item(bank: Annotated[ItemBank, Depends(get_bank)], item_id: Annotated[ItemId, Path()]) -> Item:
-    """Return the item that the address names.
-
-    Raises:
-        ItemNotFoundError: If the bank has none.
-    """
-    return bank.get(item_id)
-
-
 def require_json(request: Request) -> None:
     """Refuse a body that is not declared as JSON.
 
     Raises:
         UnsupportedMediaTypeError: If the header is missing or names another type.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
+    if _media_type(request) != "application/json":
         raise UnsupportedMediaTypeError
+
+
+def import_format(request: Request) -> ImportFormat:
+    """Return what kind of text a body is declared to be.
+
+    Raises:
+        UnsupportedMediaTypeError: If the header is missing or names another type.
+    """
+    kind = IMPORT_TYPES.get(_media_type(request))
+    if kind is None:
+        raise UnsupportedMediaTypeError(*IMPORT_TYPES)
+    return kind
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def take_slot(request: Request) -> AsyncIterator[None]:
@@ -113,4 +124,3 @@ async def take_slot(request: Request) -> AsyncIterator[None]:
 SettingsDep = Annotated[Settings, Depends(get_settings)]
 BankDep = Annotated[ItemBank, Depends(get_bank)]
 GraderDep = Annotated[Grader, Depends(get_grader)]
-ItemDep = Annotated[Item, Depends(get_item)]

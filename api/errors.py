@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.exceptions import HTTPException
 
-from grader import GraderError
+from grader import FileProblem, GraderError
 
 
 class MalformedBodyError(HTTPException):
@@ -12,10 +14,11 @@ class MalformedBodyError(HTTPException):
 
 
 class UnsupportedMediaTypeError(HTTPException):
-    """The body is not declared to be JSON."""
+    """The body is not declared to be of a type that is read here."""
 
-    def __init__(self) -> None:
-        super().__init__(415, "The body must be JSON, sent with the header Content-Type: application/json.")
+    def __init__(self, *accepted: str) -> None:
+        named = " or ".join(accepted or ("application/json",))
+        super().__init__(415, f"The body must be sent with the header Content-Type: {named}.")
 
 
 class NotReadyError(HTTPException):
@@ -74,6 +77,35 @@ class ResultNotFoundError(GraderError):
 
     def __init__(self, result_id: str) -> None:
         super().__init__(f"No result {result_id!r} is stored.")
+
+
+class BankNotFoundError(GraderError):
+    """The tenant has no bank of this id."""
+
+    def __init__(self, bank_id: str) -> None:
+        super().__init__(f"There is no bank {bank_id!r}.")
+
+
+class BankExistsError(GraderError):
+    """The tenant has a bank of this id already."""
+
+    def __init__(self, bank_id: str) -> None:
+        super().__init__(f"There is a bank {bank_id!r} already.")
+
+
+class BankReadOnlyError(GraderError):
+    """The bank ships with the program, or is archived: it stays as it is."""
+
+    def __init__(self, bank_id: str) -> None:
+        super().__init__(f"The bank {bank_id!r} ships with the service or is archived, and cannot be changed.")
+
+
+class InvalidItemsError(GraderError):
+    """A text to import holds mistakes; every one of them is listed, and nothing was saved."""
+
+    def __init__(self, problems: Sequence[FileProblem]) -> None:
+        super().__init__(f"The import has {len(problems)} problem(s), the first: {problems[0]}. Nothing was saved.")
+        self.problems = tuple(problems)
 
 
 class SubjectNotFoundError(GraderError):

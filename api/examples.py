@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import yaml
 from fastapi.openapi.models import Example
 
 _ANSWER = "Dropout switches off random neurons during training to prevent overfitting."
@@ -140,4 +142,78 @@ INFO: dict[str, Any] = {
         "max_page_items": 100,
         "max_in_flight": 16,
     },
+}
+
+STORED_BANK: dict[str, Any] = {
+    "id": "physics",
+    "title": "Physics, year 9",
+    "read_only": False,
+    "archived": False,
+    "published": 12,
+    "drafts": 1,
+}
+_NEW_ITEM: dict[str, Any] = {
+    "id": "gravity",
+    "topic": "Physics",
+    "section": "Forces",
+    "difficulty": "easy",
+    "question": "Why do things fall?",
+    "reference_answers": [
+        {"kind": "short", "text": "Gravity pulls them."},
+        {"kind": "full", "text": "The gravity of the Earth pulls all things towards its centre."},
+    ],
+    "key_points": [{"id": "pull", "text": "Gravity pulls things down.", "keywords": [["gravity", "gravitation"]]}],
+}
+STORED_ITEM: dict[str, Any] = {
+    "version": "2",
+    "state": "published",
+    "content_hash": "5" * 64,
+    "created_at": "2026-03-01T09:30:00.120000Z",
+    "item": _NEW_ITEM,
+}
+NEW_BANKS: dict[str, Example] = {"bank": {"summary": "A bank", "value": {"id": "physics", "title": "Physics, year 9"}}}
+NEW_ITEMS: dict[str, Example] = {"item": {"summary": "An item", "value": _NEW_ITEM}}
+IMPORT_REPORT: dict[str, Any] = {
+    "valid": False,
+    "saved": False,
+    "items": ["gravity"],
+    "unchanged": 0,
+    "problems": [{"place": "line 3", "field": "difficulty", "message": "Field required"}],
+}
+_CSV = (
+    "id,topic,section,difficulty,question,reference_short,reference_full,key_point_1,key_point_1_keywords\n"
+    "gravity,Physics,Forces,easy,Why do things fall?,Gravity pulls them.,"
+    "The gravity of the Earth pulls all things towards its centre.,Gravity pulls things down.,gravity | gravitation\n"
+)
+IMPORTS: dict[str, Any] = {
+    "text/csv": {"schema": {"type": "string"}, "examples": {"csv": {"summary": "CSV", "value": _CSV}}},
+    "application/jsonl": {
+        "schema": {"type": "string"},
+        "examples": {"jsonl": {"summary": "JSONL", "value": json.dumps(_NEW_ITEM)}},
+    },
+    "application/yaml": {
+        "schema": {"type": "string"},
+        "examples": {"yaml": {"summary": "YAML", "value": yaml.safe_dump([_NEW_ITEM], sort_keys=False)}},
+    },
+}
+REGRADES: dict[str, Example] = {
+    "look": {"summary": "Show the difference", "value": {"dry_run": True}},
+    "store": {"summary": "Store new results", "value": {"bank_id": "shipped", "dry_run": False}},
+}
+REGRADE_REPORT: dict[str, Any] = {
+    "item_version": "3",
+    "stored": True,
+    "affected": 42,
+    "graded": 42,
+    "differences": [
+        {
+            "result_id": STORED_RESULT["replaces_id"],
+            "new_result_id": STORED_RESULT["id"],
+            "attempt_id": "attempt-17",
+            "old_score": 0.61,
+            "new_score": 0.76,
+            "old_mark": 6.0,
+            "new_mark": 7.5,
+        }
+    ],
 }

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 
+from sqlalchemy import Select, select
+
+from api.bank_shapes import SHIPPED, ItemState
+from api.errors import BankNotFoundError
 from api.schemas import GradeRequest
-from grader import Gradable, ItemBank
-
-# The id of the bank that ships with the program.
-SHIPPED = "shipped"
+from api.storage.database import Store
+from api.storage.tables import Bank, ItemVersion
+from grader import Gradable, Item, ItemBank, ItemNotFoundError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,17 +28,73 @@ class HeldAgainst:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """The items that a tenant may have answers graded to."""
+    """The items that a tenant may have answers graded to, as of one request."""
 
     shipped: ItemBank
+    store: Store
+    # A batch names few items many times.
+    _found: dict[tuple[str, str], HeldAgainst] = field(default_factory=dict)
 
     def find(self, request: GradeRequest) -> HeldAgainst:
         """Return what a request's answer is to be held against.
 
         Raises:
-            ItemNotFoundError: If the bank has no item with the id.
+            BankNotFoundError: If the tenant has no bank of this id, or it is archived.
+            ItemNotFoundError: If the bank has no published item of this id.
         """
         if request.item is not None:
             return HeldAgainst(gradable=request.item)
-        item = self.shipped.get(request.item_id or "")
+        return self.get(request.bank_id or SHIPPED, request.item_id or "")
+
+    def get(self, bank_id: str, item_id: str) -> HeldAgainst:
+        """Return the published version of an item.
+
+        Raises:
+            BankNotFoundError: If the tenant has no bank of this id, or it is archived.
+            ItemNotFoundError: If the bank has no published item of this id.
+        """
+        key = (bank_id, item_id)
+        if key not in self._found:
+            self._found[key] = self._shipped(item_id) if bank_id == SHIPPED else self._own(bank_id, item_id)
+        return self._found[key]
+
+    def every(self, bank_id: str) -> Sequence[Item]:
+        """Return the published items of a bank, by id.
+
+        Raises:
+            BankNotFoundError: If the tenant has no bank of this id, or it is archived.
+        """
+        if bank_id == SHIPPED:
+            return self.shipped.items
+        with self.store.read() as session:
+            rows = session.scalars(_published(bank_id).order_by(ItemVersion.item_id)).all()
+            if not rows and session.scalar(_open(bank_id)) is None:
+                raise BankNotFoundError(bank_id)
+        return [_parsed(row.body) for row in rows]
+
+    def _shipped(self, item_id: str) -> HeldAgainst:
+        item = self.shipped.get(item_id)
         return HeldAgainst(gradable=item, bank_id=SHIPPED, item_id=item.id, item_version=self.shipped.version)
+
+    def _own(self, bank_id: str, item_id: str) -> HeldAgainst:
+        with self.store.read() as session:
+            row = session.scalar(_published(bank_id).where(ItemVersion.item_id == item_id))
+            if row is None and session.scalar(_open(bank_id)) is None:
+                raise BankNotFoundError(bank_id)
+        if row is None:
+            raise ItemNotFoundError(item_id)
+        return HeldAgainst(gradable=_parsed(row.body), bank_id=bank_id, item_id=item_id, item_version=str(row.version))
+
+
+def _open(bank_id: str) -> Select[str]:
+    return select(Bank.id).where(Bank.slug == bank_id, Bank.archived_at.is_(None))
+
+
+def _published(bank_id: str) -> Select[ItemVersion]:
+    return select(ItemVersion).where(ItemVersion.bank_row_id.in_(_open(bank_id)), ItemVersion.state == ItemState.PUBLISHED)
+
+
+@lru_cache(maxsize=2_000)
+def _parsed(body: str) -> Item:
+    """Return an item; what is published stays the same, so it need not be read again."""
+    return Item.model_validate_json(body)

@@ -20,9 +20,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from api.errors import (
+    BankExistsError,
+    BankNotFoundError,
+    BankReadOnlyError,
     BodyTooLargeError,
     BodyTooSlowError,
     BusyError,
+    InvalidItemsError,
     KeyReusedError,
     MalformedBodyError,
     NotReadyError,
@@ -35,7 +39,7 @@ from api.errors import (
     UnsupportedMediaTypeError,
 )
 from api.middleware import MAX_BODY_BYTES, SECURITY_HEADERS
-from grader import GraderError, InvalidAnswerError, ItemNotFoundError
+from grader import FileProblem, GraderError, InvalidAnswerError, ItemNotFoundError
 
 PROBLEM_JSON = "application/problem+json"
 # A part of a location may be a field name that a client made up: enough to recognise it, too little to fill a log.
@@ -91,6 +95,10 @@ _KINDS: Mapping[type[Exception], Kind] = {
     ScopeMissingError: Kind("scope-missing", 403, "Key is not for this"),
     BodyTooSlowError: Kind("body-too-slow", 408, "Body too slow"),
     ResultNotFoundError: Kind("result-not-found", 404, "Result not found"),
+    BankNotFoundError: Kind("bank-not-found", 404, "Bank not found"),
+    BankExistsError: Kind("bank-exists", 409, "Bank exists already"),
+    BankReadOnlyError: Kind("bank-read-only", 409, "Bank cannot be changed"),
+    InvalidItemsError: Kind("invalid-items", 422, "Items do not validate"),
     SubjectNotFoundError: Kind("subject-not-found", 404, "Subject not found"),
     KeyReusedError: Kind("idempotency-key-reused", 409, "Idempotency key used twice"),
     StillRunningError: Kind("still-running", 409, "First request not done"),
@@ -135,10 +143,17 @@ def problem_of(error: Exception, where: Location = ("body",)) -> Problem:
     if isinstance(error, ItemNotFoundError):
         field = FieldError(loc=[*where, "item_id"], msg="No item with this id is in the bank", type="item_not_found")
         return _problem(kind, str(error), [field])
+    if isinstance(error, InvalidItemsError):
+        return _problem(kind, str(error), [_of_file(problem) for problem in error.problems[:_MAX_FIELD_ERRORS]])
     if isinstance(error, InvalidAnswerError):
         field = FieldError(loc=[*where, "candidate_answer"], msg=str(error), type="invalid_answer")
         return _problem(kind, str(error), [field])
     return _problem(kind, error.detail if isinstance(error, HTTPException) else str(error))
+
+
+def _of_file(problem: FileProblem) -> FieldError:
+    field = problem.field[:_MAX_NAME_CHARS].split(".") if problem.field else []
+    return FieldError(loc=["body", problem.file, *field], msg=problem.message, type="invalid_item")
 
 
 def validation_problem(errors: Sequence[Any], where: Location = ()) -> Problem:  # Any: pydantic's error dictionaries
@@ -198,6 +213,10 @@ def _sample(error: type[Exception]) -> Problem:
         ScopeMissingError: ScopeMissingError("manage"),
         BodyTooSlowError: BodyTooSlowError(),
         ResultNotFoundError: ResultNotFoundError("0" * 32),
+        BankNotFoundError: BankNotFoundError("physics"),
+        BankExistsError: BankExistsError("physics"),
+        BankReadOnlyError: BankReadOnlyError("shipped"),
+        InvalidItemsError: InvalidItemsError([FileProblem(file="line 3", field="difficulty", message="Field required")]),
         SubjectNotFoundError: SubjectNotFoundError(),
         KeyReusedError: KeyReusedError(),
         StillRunningError: StillRunningError(),

@@ -7,15 +7,22 @@ from typing import Annotated
 from fastapi import Depends
 
 from api.access import AccessDep, StoreDep
+from api.banks import Banks
 from api.dependencies import BankDep, GraderDep
 from api.grading import Grading
 from api.items import Items
+from api.regrading import Regrading
 from api.results import Results
 
 
-def get_items(bank: BankDep) -> Items:
+def get_items(bank: BankDep, store: StoreDep) -> Items:
     """Return the items that answers may be held against."""
-    return Items(bank)
+    return Items(bank, store)
+
+
+def get_banks(bank: BankDep, store: StoreDep) -> Banks:
+    """Return the banks."""
+    return Banks(store, bank)
 
 
 def get_results(store: StoreDep) -> Results:
@@ -24,6 +31,7 @@ def get_results(store: StoreDep) -> Results:
 
 
 ItemsDep = Annotated[Items, Depends(get_items)]
+BanksDep = Annotated[Banks, Depends(get_banks)]
 ResultsDep = Annotated[Results, Depends(get_results)]
 
 
@@ -33,3 +41,11 @@ def get_grading(grader: GraderDep, items: ItemsDep, results: ResultsDep, access:
 
 
 GradingDep = Annotated[Grading, Depends(get_grading)]
+
+
+def get_regrading(grader: GraderDep, items: ItemsDep, store: StoreDep, access: AccessDep) -> Regrading:
+    """Return what grades stored answers again."""
+    return Regrading(store=store, items=items, grader=grader, key_name=access.name)
+
+
+RegradingDep = Annotated[Regrading, Depends(get_regrading)]

@@ -5,6 +5,7 @@ The limits here are part of the contract and stand in OpenAPI.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal, Self
 
@@ -64,6 +65,9 @@ class GradeRequest(_Input):
     """One candidate answer, and what it answers: either an item of the bank or an item sent along."""
 
     item_id: ItemId | None = None
+    bank_id: ItemId | None = Field(
+        default=None, description="The bank of the item; the one that ships if left out.", examples=["shipped"]
+    )
     item: Gradable | None = Field(default=None, description="An item of your own; without key points they are derived.")
     candidate_answer: CandidateAnswer
     attempt_id: AttemptId | None = None
@@ -74,6 +78,8 @@ class GradeRequest(_Input):
     def _names_one_item(self) -> Self:
         if (self.item_id is None) == (self.item is None):
             raise PydanticCustomError("one_item", "Give either item_id or item")
+        if self.bank_id is not None and self.item_id is None:
+            raise PydanticCustomError("bank_without_item_id", "Give bank_id only with item_id")
         return self
 
 
@@ -180,6 +186,13 @@ class ItemPage(BaseModel):
     total: int = Field(description="How many items pass the filters, on all pages together.")
     limit: int
     offset: int
+
+    @classmethod
+    def of(cls, items: Iterable[Item], wanted: ItemFilter) -> Self:
+        """Return the page of the items that pass the filters."""
+        found = [item for item in items if wanted.admits(item)]
+        page = [ItemPublic.model_validate(item) for item in found[wanted.offset : wanted.offset + wanted.limit]]
+        return cls(items=page, total=len(found), limit=wanted.limit, offset=wanted.offset)
 
 
 class Status(BaseModel):

@@ -1,7 +1,7 @@
 """Items from a text that holds many: YAML, JSONL or CSV. Every problem of every item is reported, not the first one only.
 
 CSV has one row for an item and the columns `id, topic, section, difficulty, question, reference_short, reference_full`; it may
-have `max_mark`, `reference_alternative`, and for N from 1 on `key_point_N`, `key_point_N_weight` and `key_point_N_keywords`, where
+have `max_mark`, `reference_alternative`, and for N from 1 on `key_point_N`, `key_point_N_weight`, `key_point_N_keywords`, where
 keywords are written `dropout | drop out ; random`: a semicolon between terms, a bar between other words for the same term.
 """
 

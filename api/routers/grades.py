@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from api import access, examples, idempotency
 from api.dependencies import require_json, take_slot
 from api.errors import (
+    BankNotFoundError,
     BodyTooLargeError,
     BodyTooSlowError,
     BusyError,
@@ -43,7 +44,7 @@ router = APIRouter(
 )
 
 
-@router.post("", responses=responses(ItemNotFoundError), response_model_exclude_none=True)
+@router.post("", responses=responses(BankNotFoundError, ItemNotFoundError), response_model_exclude_none=True)
 def create_grade(
     request: Annotated[GradeRequest, Body(openapi_examples=examples.GRADE_REQUESTS)], grading: GradingDep
 ) -> GradedAnswer:

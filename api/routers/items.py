@@ -1,38 +1,73 @@
-"""The items of the bank as a learner may see them: without reference answers, key points and misconceptions."""
+"""The items of a bank as a learner may see them: without reference answers, key points and misconceptions."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Body, Depends, Path, Query
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import OperationalError
 
-from api.access import REFUSALS, limit_rate, requires
-from api.dependencies import BankDep, ItemDep
+from api import access, examples, idempotency
+from api.bank_shapes import SHIPPED, BankId
+from api.dependencies import require_json, take_slot
+from api.errors import (
+    BankNotFoundError,
+    BodyTooLargeError,
+    BodyTooSlowError,
+    BusyError,
+    MalformedBodyError,
+    NotReadyError,
+    UnsupportedMediaTypeError,
+)
 from api.keys import Scope
 from api.problems import responses
-from api.schemas import ItemFilter, ItemPage, ItemPublic
+from api.providers import ItemsDep, RegradingDep
+from api.regrading import Regrade, RegradeReport
+from api.schemas import ItemFilter, ItemId, ItemPage, ItemPublic
 from grader import ItemNotFoundError
 
+_READ = (*access.REFUSALS, RequestValidationError, BankNotFoundError, OperationalError, Exception)
+_BODY = (MalformedBodyError, BodyTooLargeError, BodyTooSlowError, UnsupportedMediaTypeError)
+_READING = Depends(access.requires(Scope.GRADE))
+
 router = APIRouter(
-    prefix="/v1/items",
-    tags=["items"],
-    dependencies=[Depends(requires(Scope.GRADE)), Depends(limit_rate)],
-    responses=responses(*REFUSALS, RequestValidationError, OperationalError, Exception),
+    prefix="/v1/items", tags=["items"], route_class=idempotency.IdempotentRoute, dependencies=[Depends(access.limit_rate)]
 )
 
 
-@router.get("")
-def list_items(bank: BankDep, wanted: Annotated[ItemFilter, Query()]) -> ItemPage:
-    """List the bank's items, by id."""
-    found = [item for item in bank if wanted.admits(item)]
-    page = found[wanted.offset : wanted.offset + wanted.limit]
-    items = [ItemPublic.model_validate(item) for item in page]
-    return ItemPage(items=items, total=len(found), limit=wanted.limit, offset=wanted.offset)
+class BankItemFilter(ItemFilter):
+    """Which items of which bank to list."""
+
+    bank_id: BankId = SHIPPED
 
 
-@router.get("/{item_id}", responses=responses(ItemNotFoundError))  # noqa: FAST003 ItemDep takes it
-def read_item(item: ItemDep) -> ItemPublic:
+@router.get("", dependencies=[_READING], responses=responses(*_READ))
+def list_items(items: ItemsDep, wanted: Annotated[BankItemFilter, Query()]) -> ItemPage:
+    """List the items of a bank, by id."""
+    return ItemPage.of(items.every(wanted.bank_id), wanted)
+
+
+@router.get("/{item_id}", dependencies=[_READING], responses=responses(*_READ, ItemNotFoundError))
+def read_item(items: ItemsDep, item_id: Annotated[ItemId, Path()], bank_id: Annotated[BankId, Query()] = SHIPPED) -> ItemPublic:
     """Show one item."""
-    return ItemPublic.model_validate(item)
+    return ItemPublic.model_validate(items.get(bank_id, item_id).gradable)
+
+
+@router.post(
+    "/{item_id}/regrade",
+    dependencies=[
+        Depends(access.requires(Scope.MANAGE)),
+        Depends(require_json),
+        Depends(idempotency.claim_key),
+        Depends(take_slot, scope="function"),
+    ],
+    responses=responses(*_READ, *_BODY, *idempotency.REFUSALS, ItemNotFoundError, NotReadyError, BusyError),
+)
+def regrade_item(
+    regrading: RegradingDep,
+    item_id: Annotated[ItemId, Path()],
+    wanted: Annotated[Regrade, Body(openapi_examples=examples.REGRADES)],
+) -> RegradeReport:
+    """Grade stored answers again that were held against another version of the item, or by another version of the grader."""
+    return regrading.run(item_id, wanted)

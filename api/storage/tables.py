@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, MetaData, String, Text, UniqueConstraint, event, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from api.storage.columns import UtcDateTime, new_id, now
@@ -121,3 +121,43 @@ class ReplayName(TenantOwned, Base):
 
     replay_id: Mapped[str] = mapped_column(String(32), ForeignKey("replays.id", ondelete="CASCADE"), primary_key=True)
     name: Mapped[str] = mapped_column(String(210), primary_key=True, index=True)
+
+
+class Bank(TenantOwned, Base):
+    """A bank of a tenant's own."""
+
+    __tablename__ = "banks"
+    __table_args__ = (UniqueConstraint("tenant_id", "slug"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    slug: Mapped[str] = mapped_column(String(80))
+    title: Mapped[str] = mapped_column(String(300))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    archived_at: Mapped[datetime | None]
+
+
+class ItemVersion(TenantOwned, Base):
+    """An item of a bank at one time. Once published, its content never changes: an edit is a new version."""
+
+    __tablename__ = "item_versions"
+    __table_args__ = (UniqueConstraint("bank_row_id", "item_id", "version"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    bank_row_id: Mapped[str] = mapped_column(String(32), ForeignKey("banks.id", ondelete="CASCADE"))
+    item_id: Mapped[str] = mapped_column(String(80))
+    version: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16), default="draft")
+    content_hash: Mapped[str] = mapped_column(String(64))
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    published_at: Mapped[datetime | None]
+
+
+@event.listens_for(ItemVersion, "before_update")
+def _published_content_stays(_: object, __: object, row: ItemVersion) -> None:
+    attributes = inspect(row).attrs
+    was = [*attributes.state.history.deleted, *attributes.state.history.unchanged]
+    if was != ["draft"] and any(
+        attributes[name].history.has_changes() for name in ("item_id", "version", "content_hash", "body")
+    ):
+        raise RuntimeError(f"version {row.version} of {row.item_id!r} is published and cannot be changed")

@@ -16,19 +16,26 @@ KINDS = ["sqlite", *(["postgresql"] if "GRADER_TEST_DATABASE_URL" in os.environ 
 
 
 @contextmanager
-def new_database(kind: str, folder: Path) -> Iterator[URL]:
-    """Make an empty database, and drop it afterwards. A server that cannot be reached is an error, not a reason to skip."""
+def new_database(kind: str, folder: Path, *, whole: bool = False) -> Iterator[URL]:
+    """Make an empty database, and drop it afterwards. A server that cannot be reached is an error, not a reason to skip.
+
+    Args:
+        kind: One of `KINDS`.
+        folder: Where a file may be made.
+        whole: Make a database of its own on PostgreSQL, and not only a schema, which takes a tenth of the time.
+    """
     if kind == "sqlite":
         yield parse_url(f"sqlite:///{folder / 'test.sqlite'}")
         return
     server = parse_url(os.environ["GRADER_TEST_DATABASE_URL"])
     name = f"grader_test_{token_hex(6)}"
+    what, how = ("DATABASE", "WITH (FORCE)") if whole else ("SCHEMA", "CASCADE")
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        yield server.set(database=name)
+            connection.execute(text(f"CREATE {what} {name}"))
+        yield server.set(database=name) if whole else server.update_query_dict({"options": f"-csearch_path={name}"})
     finally:
         with engine.connect() as connection:
-            connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+            connection.execute(text(f"DROP {what} IF EXISTS {name} {how}"))
         engine.dispose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,15 @@ from api.storage.columns import new_id, now, oldest_id
 from api.storage.database import Database, Store
 from api.storage.tables import Result
 from grader.cli.app import main
+from tests.api.databases import KINDS, new_database
+
+
+@pytest.fixture(params=KINDS)
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    with new_database(request.param, tmp_path, whole=True) as url:
+        database = Database(url)
+        yield database
+        database.close()
 
 
 @pytest.fixture

@@ -22,23 +22,34 @@ OPERATIONS = {
 REQUEST_EXAMPLES = {
     f"{name}-{key}": (path, operation, example["value"])
     for name, (_, path, operation) in OPERATIONS.items()
-    if "requestBody" in operation
+    # Those of banks need a bank, and are sent in test_banks.py.
+    if "requestBody" in operation and name in {"create_grade", "create_grades"}
     for key, example in operation["requestBody"]["content"]["application/json"]["examples"].items()
 }
 # The problems that can come from an operation, beyond the internal error that every one declares.
 KEY = {"unauthenticated", "scope-missing", "rate-limited", "database-unavailable"}
 JSON_BODY = {"malformed-body", "body-too-large", "body-too-slow", "unsupported-media-type", "invalid-request"}
+CHANGE = {"bank-not-found", "bank-read-only"}
 REPLAY = {"idempotency-key-reused", "still-running"}
 PROBLEMS = {
-    "create_grade": KEY | JSON_BODY | REPLAY | {"item-not-found", "not-ready", "busy"},
+    "create_grade": KEY | JSON_BODY | REPLAY | {"bank-not-found", "item-not-found", "not-ready", "busy"},
     "create_grades": KEY | JSON_BODY | REPLAY | {"not-ready", "busy"},
     "list_results": KEY | {"invalid-request"},
     "export_results": KEY | {"invalid-request"},
     "read_result": KEY | {"invalid-request", "result-not-found"},
     "delete_results": KEY | {"invalid-request"},
     "erase_subject": KEY | {"invalid-request", "subject-not-found"},
-    "list_items": KEY | {"invalid-request"},
-    "read_item": KEY | {"item-not-found", "invalid-request"},
+    "list_items": KEY | {"bank-not-found", "invalid-request"},
+    "read_item": KEY | {"bank-not-found", "item-not-found", "invalid-request"},
+    "regrade_item": KEY | JSON_BODY | REPLAY | {"bank-not-found", "item-not-found", "not-ready", "busy"},
+    "list_banks": KEY | {"invalid-request"},
+    "create_bank": KEY | JSON_BODY | REPLAY | {"bank-exists"},
+    "read_bank": KEY | {"bank-not-found", "invalid-request"},
+    "list_versions": KEY | {"bank-not-found", "invalid-request"},
+    "add_item": KEY | JSON_BODY | REPLAY | CHANGE,
+    "import_items": KEY | JSON_BODY - {"malformed-body"} | REPLAY | CHANGE | {"invalid-items", "busy"},
+    "publish_bank": KEY | REPLAY | CHANGE | {"invalid-request", "not-ready", "busy"},
+    "archive_bank": KEY | REPLAY | CHANGE | {"invalid-request"},
     "read_liveness": {"not-ready"},
     "read_readiness": {"not-ready"},
     "read_info": KEY - {"scope-missing"} | {"not-ready"},
@@ -77,6 +88,15 @@ def test_routes_are_the_promised_ones() -> None:
         ("POST", "/v1/grades/batch"),
         ("GET", "/v1/items"),
         ("GET", "/v1/items/{item_id}"),
+        ("POST", "/v1/items/{item_id}/regrade"),
+        ("GET", "/v1/banks"),
+        ("POST", "/v1/banks"),
+        ("GET", "/v1/banks/{bank_id}"),
+        ("GET", "/v1/banks/{bank_id}/items"),
+        ("POST", "/v1/banks/{bank_id}/items"),
+        ("POST", "/v1/banks/{bank_id}/import"),
+        ("POST", "/v1/banks/{bank_id}/publish"),
+        ("POST", "/v1/banks/{bank_id}/archive"),
         ("GET", "/v1/results"),
         ("GET", "/v1/results/export"),
         ("GET", "/v1/results/{result_id}"),
@@ -126,7 +146,7 @@ def test_example_of_a_body_can_be_sent_as_it_stands(client: TestClient, path: st
 
 
 # These tell of what somebody stored, or answer with a file.
-ABOUT_STORED = {"read_result", "export_results"}
+ABOUT_STORED = {"read_result", "export_results", "list_versions"}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,17 @@ from api.storage import backups, migrations
 from api.storage.database import Database, Store, parse_url
 from api.storage.errors import BackupError
 from api.storage.tables import ApiKey, Tenant
-from tests.api.databases import new_database
+from tests.api.databases import KINDS, new_database
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Return a database that is no schema in another one, for a backup is of all that there is."""
+    with new_database(request.param, tmp_path, whole=True) as url:
+        opened = Database(url)
+        migrations.upgrade(opened)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture
@@ -29,7 +39,7 @@ def filled(database: Database) -> Database:
 @pytest.fixture
 def target(database: Database, tmp_path: Path) -> Iterator[Database]:
     (tmp_path / "target").mkdir()
-    with new_database("sqlite" if database.is_sqlite else "postgresql", tmp_path / "target") as url:
+    with new_database("sqlite" if database.is_sqlite else "postgresql", tmp_path / "target", whole=True) as url:
         opened = Database(url)
         yield opened
         opened.close()
