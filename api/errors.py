@@ -108,6 +108,13 @@ class InvalidItemsError(GraderError):
         self.problems = tuple(problems)
 
 
+class InvalidReviewError(GraderError):
+    """A review speaks of a key point that the result does not have."""
+
+    def __init__(self, key_point_id: str) -> None:
+        super().__init__(f"The result has no key point {key_point_id!r}.")
+
+
 class SubjectNotFoundError(GraderError):
     """Nothing is stored about this person, by the tenant that asks."""
 

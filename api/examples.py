@@ -217,3 +217,23 @@ REGRADE_REPORT: dict[str, Any] = {
         }
     ],
 }
+REVIEW: dict[str, Any] = {
+    "id": "019a3b2f00112233445566778899aabb",
+    "created_at": "2026-03-02T14:05:00Z",
+    "result_id": STORED_RESULT["id"],
+    "reviewer": "Ms Rahman",
+    "decision": "override",
+    "score": 0.9,
+    "mark": 9.0,
+    "key_points": [{"id": "robust-features", "verdict": "covered"}],
+    "comment": "Said in other words.",
+}
+NEW_REVIEWS: dict[str, Example] = {
+    "accept": {"summary": "The machine is right", "value": {"decision": "accept", "reviewer": "Ms Rahman"}},
+    "override": {
+        "summary": "The machine is wrong",
+        "value": {"decision": "override", "score": 0.9, "comment": "Said in other words."},
+    },
+}
+_AGREEMENT: dict[str, Any] = {"answers": 40, "exact": 0.7, "adjacent": 0.95, "qwk": 0.91, "rmse": 0.08}
+AGREEMENT_REPORT: dict[str, Any] = {"with_machine": _AGREEMENT, "between_reviewers": _AGREEMENT}

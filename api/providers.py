@@ -13,6 +13,7 @@ from api.grading import Grading
 from api.items import Items
 from api.regrading import Regrading
 from api.results import Results
+from api.reviews import Reviews
 
 
 def get_items(bank: BankDep, store: StoreDep) -> Items:
@@ -30,6 +31,12 @@ def get_results(store: StoreDep) -> Results:
     return Results(store)
 
 
+def get_reviews(store: StoreDep) -> Reviews:
+    """Return the reviews."""
+    return Reviews(store)
+
+
+ReviewsDep = Annotated[Reviews, Depends(get_reviews)]
 ItemsDep = Annotated[Items, Depends(get_items)]
 BanksDep = Annotated[Banks, Depends(get_banks)]
 ResultsDep = Annotated[Results, Depends(get_results)]

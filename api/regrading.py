@@ -12,7 +12,7 @@ from sqlalchemy import Select, func, or_, select
 from api import examples
 from api.bank_shapes import SHIPPED, BankId
 from api.items import HeldAgainst, Items
-from api.results import keep_items
+from api.results import keep_items, worth_of_a_look
 from api.storage.columns import new_id
 from api.storage.database import Store
 from api.storage.tables import Result
@@ -131,6 +131,7 @@ class Regrading:
             signature=result.signature,
             result=result.to_json(),
             grading_ms=round(took_ms, 3),
+            review_worth=worth_of_a_look(result),
             replaces_id=old.id,
         )
 

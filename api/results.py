@@ -116,13 +116,13 @@ class Results:
         return Erased(results=results, replays=replays)
 
 
-def find_result(session: Session, result_id: str) -> Result:
-    """Return the row of a result.
+def find_result(session: Session, result_id: str, *, lock: bool = False) -> Result:
+    """Return the row of a result, locked if it is to be changed.
 
     Raises:
         ResultNotFoundError: If the tenant has none with the id.
     """
-    row = session.get(Result, result_id)
+    row = session.get(Result, result_id, with_for_update=lock)
     if row is None:
         raise ResultNotFoundError(result_id)
     return row
@@ -161,7 +161,16 @@ def _row(new: NewResult, key_name: str) -> Result:
         signature=result.signature,
         result=result.to_json(),
         grading_ms=round(new.grading_ms, 3),
+        review_worth=worth_of_a_look(result),
     )
+
+
+def worth_of_a_look(result: GradingResult) -> float:
+    """Return how much a person's look at a result is worth: the width of its interval, and a quarter for each reason for review.
+
+    The interval says how far off the score may be; a reason, such as a contradiction, says that it may be so for a cause.
+    """
+    return round(result.interval.high - result.interval.low + 0.25 * len(result.review_reasons), 4)
 
 
 def _filtered(wanted: StoredFilter) -> Select[Result]:

@@ -1,5 +1,6 @@
 """Grading of written answers: by meaning and by keyword coverage, with evidence for every mark."""
 
+from grader.agreement import adjacent_agreement, exact_agreement, qwk, rmse
 from grader.bank import ItemBank, MarkedResponse, checksums, default_bank_dir
 from grader.encoders import Encoder, OnnxEncoder, SentenceTransformerEncoder
 from grader.errors import (
@@ -18,7 +19,7 @@ from grader.grader import Grader, check_answer
 from grader.imports import MAX_IMPORT_ITEMS, ImportFormat, read_items
 from grader.items import MAX_ANSWER_CHARS, Difficulty, Gradable, Grade, Item, KeyPoint, Misconception, ReferenceAnswer, Slug
 from grader.results import EvidenceSpan, Flag, GradingResult, Interval, KeyPointMatch, Keywords, Verdict
-from grader.scoring import ScoringModel, default_scoring_model
+from grader.scoring import ScoringModel, default_scoring_model, mark_from_score
 from grader.store import EmbeddingStore
 
 __all__ = [
@@ -58,9 +59,14 @@ __all__ = [
     "SentenceTransformerEncoder",
     "Slug",
     "Verdict",
+    "adjacent_agreement",
     "check_answer",
     "checksums",
     "default_bank_dir",
     "default_scoring_model",
+    "exact_agreement",
+    "mark_from_score",
+    "qwk",
     "read_items",
+    "rmse",
 ]

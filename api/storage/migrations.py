@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -22,15 +25,13 @@ _LOCK = 7_236_417_551
 
 def upgrade(database: Database, revision: str = "head") -> None:
     """Bring the tables up to a revision; everything or nothing. Of two that try at once, one waits and finds it done."""
-    with database.engine.begin() as connection:
-        _lock(connection)
+    with _migrating(database) as connection:
         command.upgrade(_config(connection), revision)
 
 
 def downgrade(database: Database, revision: str) -> None:
     """Undo migrations down to a revision; `base` undoes all of them, and with them loses all rows."""
-    with database.engine.begin() as connection:
-        _lock(connection)
+    with _migrating(database) as connection:
         command.downgrade(_config(connection), revision)
 
 
@@ -77,10 +78,33 @@ def drift(database: Database) -> list[object]:
         return list(compare_metadata(context, Base.metadata))
 
 
-def _lock(connection: Connection) -> None:
-    # On SQLite the transaction itself began by taking the only lock that there is.
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+@contextmanager
+def _migrating(database: Database) -> Iterator[Connection]:
+    """Open the one transaction in which tables may change; whoever comes second waits, and finds the change made."""
+    with database.engine.connect() as connection:
+        raw = connection.connection.driver_connection
+        if isinstance(raw, sqlite3.Connection):
+            # A table that is made anew is dropped first, which would delete all that refers to its rows. It can be turned off
+            # between transactions only; the transaction then begins by taking the only lock that there is.
+            raw.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with connection.begin():
+                if database.is_sqlite:
+                    yield connection
+                    _check_references(connection)
+                else:
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+                    yield connection
+        finally:
+            if isinstance(raw, sqlite3.Connection):
+                raw.execute("PRAGMA foreign_keys=ON")
+
+
+def _check_references(connection: Connection) -> None:
+    """Take a migration back if it left rows that refer to nothing."""
+    lost = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    if lost:
+        raise RuntimeError(f"the migration would leave {len(lost)} rows that refer to nothing, the first in {lost[0][0]}")
 
 
 def _config(connection: Connection) -> Config:

@@ -76,6 +76,7 @@ class Result(TenantOwned, Base):
         Index(None, "tenant_id", "attempt_id"),
         Index(None, "tenant_id", "subject_id"),
         Index(None, "tenant_id", "bank_id", "item_id"),
+        Index("ix_results_review_queue", "tenant_id", "bank_id", "needs_review", "review_count", "review_worth"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
@@ -96,8 +97,11 @@ class Result(TenantOwned, Base):
     result: Mapped[str] = mapped_column(Text)
     grading_ms: Mapped[float]
     replaces_id: Mapped[str | None] = mapped_column(String(32), ForeignKey("results.id", ondelete="SET NULL"), index=True)
-    # Bookkeeping, and the only thing that changes: whether a later result took this one's place.
+    # Bookkeeping, which alone changes: whether a later result took this one's place.
     replaced: Mapped[bool] = mapped_column(default=False)
+    # Bookkeeping too: by how many people it was reviewed, and how much a look at it is worth.
+    review_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    review_worth: Mapped[float] = mapped_column(default=0.0, server_default="0")
 
 
 class Replay(TenantOwned, Base):
@@ -161,3 +165,19 @@ def _published_content_stays(_: object, __: object, row: ItemVersion) -> None:
         attributes[name].history.has_changes() for name in ("item_id", "version", "content_hash", "body")
     ):
         raise RuntimeError(f"version {row.version} of {row.item_id!r} is published and cannot be changed")
+
+
+class Review(TenantOwned, Base):
+    """What a person decided about a result. Never changed: who decides anew adds a row, and the latest of each person counts."""
+
+    __tablename__ = "reviews"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    result_id: Mapped[str] = mapped_column(String(32), ForeignKey("results.id", ondelete="CASCADE"), index=True)
+    reviewer: Mapped[str] = mapped_column(String(200))
+    decision: Mapped[str] = mapped_column(String(16))
+    score: Mapped[float]
+    mark: Mapped[float]
+    key_points: Mapped[str] = mapped_column(Text)
+    comment: Mapped[str] = mapped_column(Text)

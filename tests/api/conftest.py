@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from starlette.types import ASGIApp
@@ -42,8 +43,16 @@ def database(empty_database: Database) -> Database:
     return empty_database
 
 
+@pytest.fixture(scope="session")
+def shared_app(settings: Settings) -> FastAPI:
+    """Return an app whose routes are put together once; what a server is made of is made anew whenever it starts."""
+    return create_app(settings)
+
+
 @pytest.fixture
-def service(settings: Settings, database: Database, real_grader: Grader, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+def service(
+    settings: Settings, shared_app: FastAPI, database: Database, real_grader: Grader, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TestClient]:
     """Return a client of a service with a database of its own; the encoder is loaded once for all of them."""
 
     def load(_: Settings, __: ItemBank) -> Grader:
@@ -56,10 +65,11 @@ def service(settings: Settings, database: Database, real_grader: Grader, monkeyp
 
     monkeypatch.setattr("api.app._load_grader", load)
     address = SecretStr(database.url.render_as_string(hide_password=False))
-    app = create_app(settings.model_copy(update={"database_url": address}))
-    with TestClient(app, LOOPBACK, raise_server_exceptions=False) as client:
+    shared_app.state.settings = settings.model_copy(update={"database_url": address})
+    with TestClient(shared_app, LOOPBACK, raise_server_exceptions=False) as client:
         wait_until_ready(client)
         yield client
+    shared_app.dependency_overrides.clear()
 
 
 @pytest.fixture

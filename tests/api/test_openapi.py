@@ -34,6 +34,10 @@ REPLAY = {"idempotency-key-reused", "still-running"}
 PROBLEMS = {
     "create_grade": KEY | JSON_BODY | REPLAY | {"bank-not-found", "item-not-found", "not-ready", "busy"},
     "create_grades": KEY | JSON_BODY | REPLAY | {"not-ready", "busy"},
+    "read_queue": KEY | {"invalid-request"},
+    "read_agreement": KEY | {"invalid-request"},
+    "list_reviews": KEY | {"invalid-request", "result-not-found"},
+    "create_review": KEY | JSON_BODY | REPLAY | {"result-not-found", "invalid-review"},
     "list_results": KEY | {"invalid-request"},
     "export_results": KEY | {"invalid-request"},
     "read_result": KEY | {"invalid-request", "result-not-found"},
@@ -97,6 +101,10 @@ def test_routes_are_the_promised_ones() -> None:
         ("POST", "/v1/banks/{bank_id}/import"),
         ("POST", "/v1/banks/{bank_id}/publish"),
         ("POST", "/v1/banks/{bank_id}/archive"),
+        ("GET", "/v1/reviews/queue"),
+        ("GET", "/v1/reviews/agreement"),
+        ("GET", "/v1/results/{result_id}/reviews"),
+        ("POST", "/v1/results/{result_id}/reviews"),
         ("GET", "/v1/results"),
         ("GET", "/v1/results/export"),
         ("GET", "/v1/results/{result_id}"),
@@ -146,7 +154,7 @@ def test_example_of_a_body_can_be_sent_as_it_stands(client: TestClient, path: st
 
 
 # These tell of what somebody stored, or answer with a file.
-ABOUT_STORED = {"read_result", "export_results", "list_versions"}
+ABOUT_STORED = {"read_result", "export_results", "list_versions", "list_reviews"}
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ BODIES: dict[str, Any] = {
     "create_bank": {"id": "another", "title": "Another"},
     "add_item": NEW_ITEMS["item"]["value"],
     "regrade_item": {"bank_id": "north-bank"},
+    "create_review": {"decision": "accept"},
 }
 TEXTS = {"import_items": (IMPORTS["text/csv"]["examples"]["csv"]["value"], {"content-type": "text/csv"})}
 # After these there is nothing left to find.

@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 
 from api.storage import migrations
-from api.storage.database import Database
+from api.storage.columns import new_id
+from api.storage.database import Database, Store
 from api.storage.errors import OldSchemaError
-from api.storage.tables import Base
+from api.storage.tables import Base, Result, Tenant
 
 REVISIONS = [script.revision for script in ScriptDirectory(str(migrations._SCRIPTS)).walk_revisions()][::-1]
 
@@ -60,3 +61,36 @@ def test_tables_of_another_version_are_refused(empty_database: Database) -> None
         migrations.check(empty_database)
     migrations.upgrade(empty_database)
     migrations.check(empty_database)
+
+
+def test_undoing_a_migration_and_doing_it_again_loses_no_other_row(database: Database) -> None:
+    with database.system() as session:
+        session.add(Tenant(id="north"))
+    old, new = new_id(), new_id()
+    with Store(database, "north").write() as session:
+        session.add(result(old))
+        session.flush()
+        session.add(result(new, replaces_id=old))
+    migrations.downgrade(database, "0003")
+    migrations.upgrade(database)
+    with Store(database, "north").read() as session:
+        assert {row.id: (row.replaces_id, row.review_count) for row in session.scalars(select(Result))} == {
+            old: (None, 0),
+            new: (old, 0),
+        }
+
+
+def result(result_id: str, replaces_id: str | None = None) -> Result:
+    return Result(
+        id=result_id,
+        replaces_id=replaces_id,
+        key_name="",
+        content_hash="",
+        candidate_answer="",
+        score=0.0,
+        mark=0.0,
+        needs_review=False,
+        signature="",
+        result="{}",
+        grading_ms=0.0,
+    )

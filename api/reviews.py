@@ -1,0 +1,133 @@
+"""Reviews of one tenant's results: the queue of what waits, the decisions, and how well people and the machine agree."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Select, exists, func, select
+
+from api.errors import InvalidReviewError
+from api.results import find_result
+from api.review_shapes import (
+    Agreement,
+    AgreementReport,
+    NewReview,
+    QueueFilter,
+    ReviewedFilter,
+    ReviewList,
+    ReviewQueue,
+    StoredReview,
+)
+from api.storage.database import Store
+from api.storage.tables import GradedItem, Result, Review
+from api.stored import StoredResult
+from grader import Gradable, adjacent_agreement, exact_agreement, mark_from_score, qwk, rmse
+
+
+@dataclass(frozen=True, slots=True)
+class Reviews:
+    """The reviews of the tenant that a store belongs to."""
+
+    store: Store
+
+    def queue(self, wanted: QueueFilter) -> ReviewQueue:
+        """Return what waits for review, the most worthwhile first."""
+        query = select(Result).where(
+            Result.bank_id == wanted.bank_id,
+            Result.needs_review.is_(True),
+            Result.replaced.is_(False),
+            Result.review_count < wanted.reviewers,
+        )
+        if wanted.item_id is not None:
+            query = query.where(Result.item_id == wanted.item_id)
+        if wanted.reviewer is not None:
+            query = query.where(~exists().where(Review.result_id == Result.id, Review.reviewer == wanted.reviewer))
+        with self.store.read() as session:
+            rows = session.scalars(query.order_by(Result.review_worth.desc(), Result.id).limit(wanted.limit)).all()
+            waiting = session.scalar(query.with_only_columns(func.count())) or 0
+        return ReviewQueue(waiting=waiting, results=[StoredResult.of(row) for row in rows])
+
+    def add(self, result_id: str, new: NewReview, *, key_name: str) -> StoredReview:
+        """Add a review; the machine's result stays as it is.
+
+        Raises:
+            ResultNotFoundError: If the tenant has no result of this id.
+            InvalidReviewError: If the review speaks of a key point that the result does not have.
+        """
+        reviewer = new.reviewer or key_name
+        with self.store.write() as session:
+            result = find_result(session, result_id, lock=True)
+            known = {point["id"] for point in json.loads(result.result)["key_points"]}
+            for point in new.key_points:
+                if point.id not in known:
+                    raise InvalidReviewError(point.id)
+            held = session.get_one(GradedItem, (result.tenant_id, result.content_hash))
+            item = Gradable.model_validate_json(held.body)
+            score = result.score if new.score is None else new.score
+            row = Review(
+                result_id=result.id,
+                reviewer=reviewer,
+                decision=new.decision,
+                score=score,
+                mark=mark_from_score(score, max_mark=item.max_mark, mark_step=item.mark_step),
+                key_points=json.dumps([point.model_dump(mode="json") for point in new.key_points]),
+                comment=new.comment,
+            )
+            session.add(row)
+            session.flush()
+            of_result = select(func.count(Review.reviewer.distinct())).where(Review.result_id == result.id)
+            result.review_count = session.scalar(of_result) or 0
+        return StoredReview.of(row)
+
+    def of_result(self, result_id: str) -> ReviewList:
+        """Return the reviews of a result, oldest first.
+
+        Raises:
+            ResultNotFoundError: If the tenant has no result of this id.
+        """
+        with self.store.read() as session:
+            find_result(session, result_id)
+            rows = session.scalars(select(Review).where(Review.result_id == result_id).order_by(Review.id)).all()
+        return ReviewList(reviews=[StoredReview.of(row) for row in rows])
+
+    def agreement(self, wanted: ReviewedFilter) -> AgreementReport:
+        """Compare people with the machine, and with each other. Of several reviews by one person the latest counts."""
+        by_result: dict[str, tuple[float, dict[str, float]]] = {}
+        with self.store.read() as session:
+            for result_id, machine, reviewer, score in session.execute(_reviewed(wanted)):
+                _, people = by_result.setdefault(result_id, (machine, {}))
+                people[reviewer] = score
+        with_machine = [(next(iter(people.values())), machine) for machine, people in by_result.values()]
+        twice = [list(people.values()) for _, people in by_result.values() if len(people) > 1]
+        return AgreementReport(
+            with_machine=_agreement(with_machine), between_reviewers=_agreement([(first, second) for first, second, *_ in twice])
+        )
+
+
+def _reviewed(wanted: ReviewedFilter) -> Select[str, float, str, float]:
+    query = (
+        select(Review.result_id, Result.score, Review.reviewer, Review.score)
+        .join(Result, Result.id == Review.result_id)
+        .where(Result.bank_id == wanted.bank_id)
+        .order_by(Review.id)
+    )
+    return query if wanted.item_id is None else query.where(Result.item_id == wanted.item_id)
+
+
+def _agreement(pairs: Sequence[tuple[float, float]]) -> Agreement | None:
+    """Compare two sides' scores; marks of different items have different scales, so they are compared in tenths."""
+    if not pairs:
+        return None
+    one, other = [a for a, _ in pairs], [b for _, b in pairs]
+    tenths_one, tenths_other = [math.floor(a * 10 + 0.5) for a in one], [math.floor(b * 10 + 0.5) for b in other]
+    kappa = qwk(tenths_one, tenths_other)
+    return Agreement(
+        answers=len(pairs),
+        exact=exact_agreement(tenths_one, tenths_other),
+        adjacent=adjacent_agreement(tenths_one, tenths_other),
+        qwk=None if math.isnan(kappa) else kappa,
+        rmse=rmse(one, other),
+    )
