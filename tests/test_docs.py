@@ -6,11 +6,16 @@ import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from api.settings import Settings
 from grader import Grader, ItemBank
+from tests.api.databases import KINDS, new_database
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,3 +66,54 @@ def test_the_teachers_file_is_graded_as_the_text_says(grader_home: Path, tmp_pat
     assert f",{stated.group(1)}," in rows[1]
     assert f",{stated.group(2)}," in rows[2]
     assert rows[-1].endswith("No item 'no-such-item' in the bank.")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_schools_commands_run_as_they_stand(kind: str, grader_home: Path, tmp_path: Path) -> None:
+    with new_database(kind, tmp_path, whole=True) as url, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+        free.close()
+        done = run_school(url.render_as_string(hide_password=False), port, grader_home, tmp_path)
+    assert done.returncode == 0, done.stderr
+    for shown in (
+        '"items":["gravity"]',
+        '{"published":1,',
+        '"item_id":"gravity","attempt_id":"17","subject_id":"s5","result_id":',
+        '"bank_id":"physics","item_id":"gravity","item_version":"1"',
+        '{"waiting":',
+        '{"results":1,"replays":1}',
+    ):
+        assert shown in done.stdout, shown
+    assert (tmp_path / "results.csv").read_text(encoding="utf-8").count(",The Earth attracts them.,") == 1
+    assert (tmp_path / "school.backup").stat().st_size > 1_000
+
+
+def run_school(address: str, port: str, grader_home: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the block in a folder of its own, with `grader` meaning the code that is tested."""
+    python = shlex.quote(sys.executable)
+    block = f'grader() {{ {python} -m grader "$@"; }}\n' + shell_block("export GRADER_DATABASE_URL")
+    # In the background a function would be a shell of its own, which passes no signal on.
+    block = block.replace("grader serve", f"{python} -m grader serve")
+    environment = {
+        **os.environ,
+        "GRADER_HOME": str(grader_home),
+        "GRADER_DATABASE_URL": address,
+        "PORT": port,
+        "PYTHONPATH": str(ROOT),
+    }
+    return subprocess.run(
+        ["bash", "-euc", block + "wait $SERVER || true\n"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_the_page_on_operations_names_every_setting() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    stated = set(re.findall(r"^\| `GRADER_(\w+)` \|", page, re.MULTILINE))
+    assert stated == {name.upper() for name in Settings.model_fields}
