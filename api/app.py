@@ -15,9 +15,10 @@ from fastapi_offline import FastAPIOffline
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-from api import problems
+from api import logs, problems
 from api.dependencies import Slots, State
 from api.keys import KEYLESS, ensure_tenant, has_keys
+from api.metrics import Metrics
 from api.middleware import MAX_BODY_BYTES, BodyLimit, SecurityHeaders
 from api.routers import banks, grades, health, items, results, reviews
 from api.settings import Settings
@@ -39,8 +40,8 @@ A blank or off-topic answer is no error but a result with a low mark.
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the service; without settings they are read from the environment."""
     settings = settings or Settings()
-    logging.basicConfig(format="%(levelname)s: %(name)s: %(message)s")
-    logging.getLogger("api").setLevel(settings.log_level.upper())
+    logs.configure(settings.log_level)
+    metrics = Metrics()
     # FastAPI's own page of docs loads its scripts from a CDN and stays blank without a network.
     app = FastAPIOffline(
         redoc_url=None,
@@ -51,10 +52,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings = settings
+    app.state.metrics = metrics
     problems.install(app)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
     app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=_METHODS, allow_headers=["*"])
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(logs.RequestLog, metrics=metrics)
     for router in (grades.router, items.router, banks.router, results.router, reviews.router, health.router):
         app.include_router(router)
     return app
@@ -73,6 +76,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
             bank=bank,
             grader=loading,
             slots=Slots(settings.max_in_flight),
+            metrics=app.state.metrics,
             database=database,
             limiter=SlidingWindowCounterRateLimiter(MemoryStorage()),
         )

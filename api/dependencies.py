@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from limits.strategies import RateLimiter
 
 from api.errors import BusyError, NotReadyError, UnsupportedMediaTypeError
+from api.metrics import Metrics
 from api.settings import Settings
 from api.storage.database import Database
 from grader import Grader, ImportFormat, ItemBank
@@ -37,6 +38,7 @@ class State(TypedDict):
     bank: ItemBank
     grader: Future[Grader]
     slots: Slots
+    metrics: Metrics
     database: Database
     limiter: RateLimiter
 
@@ -116,11 +118,18 @@ async def take_slot(request: Request) -> AsyncIterator[None]:
         raise BusyError(slots.limit)
     slots.taken += 1
     try:
-        yield
+        with state_of(request)["metrics"].in_flight.track_inprogress():
+            yield
     finally:
         slots.taken -= 1
 
 
+def get_metrics(request: Request) -> Metrics:
+    """Return the measures of this server."""
+    return state_of(request)["metrics"]
+
+
+MetricsDep = Annotated[Metrics, Depends(get_metrics)]
 SettingsDep = Annotated[Settings, Depends(get_settings)]
 BankDep = Annotated[ItemBank, Depends(get_bank)]
 GraderDep = Annotated[Grader, Depends(get_grader)]

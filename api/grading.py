@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from api.items import HeldAgainst, Items
 from api.keys import Access
+from api.metrics import Metrics
 from api.problems import Problem, problem_of, validation_problem
 from api.results import NewResult, Results
 from api.schemas import BatchResult, BatchRow, GradeBatch, GradedAnswer, GradeRequest
@@ -24,6 +25,7 @@ class Grading:
     items: Items
     results: Results
     access: Access
+    metrics: Metrics
 
     def grade(self, request: GradeRequest) -> GradedAnswer:
         """Grade one answer.
@@ -72,6 +74,7 @@ class Grading:
         store: bool | None,
     ) -> list[GradedAnswer]:
         """Return graded answers in their order, with the ids of those that were stored."""
+        self.metrics.graded(list(graded))
         default = self.access.store_results if store is None else store
         new = [
             NewResult(held=held, request=request, result=result, grading_ms=took_ms)

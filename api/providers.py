@@ -8,7 +8,7 @@ from fastapi import Depends
 
 from api.access import AccessDep, StoreDep
 from api.banks import Banks
-from api.dependencies import BankDep, GraderDep
+from api.dependencies import BankDep, GraderDep, MetricsDep
 from api.grading import Grading
 from api.items import Items
 from api.regrading import Regrading
@@ -42,9 +42,9 @@ BanksDep = Annotated[Banks, Depends(get_banks)]
 ResultsDep = Annotated[Results, Depends(get_results)]
 
 
-def get_grading(grader: GraderDep, items: ItemsDep, results: ResultsDep, access: AccessDep) -> Grading:
+def get_grading(grader: GraderDep, items: ItemsDep, results: ResultsDep, access: AccessDep, metrics: MetricsDep) -> Grading:
     """Return what grades answers and keeps the results."""
-    return Grading(grader=grader, items=items, results=results, access=access)
+    return Grading(grader=grader, items=items, results=results, access=access, metrics=metrics)
 
 
 GradingDep = Annotated[Grading, Depends(get_grading)]

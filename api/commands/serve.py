@@ -49,4 +49,13 @@ def serve(host: str, port: int, bank_dir: Path | None, home: Path | None) -> Non
         migrations.make_ready(database)
         if not is_loopback(host) and not has_keys(database):
             raise KeylessAddressError(host)
-    uvicorn.run("api.app:create_app", factory=True, host=host, port=port, timeout_graceful_shutdown=_GRACE_S)
+    uvicorn.run(
+        "api.app:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        timeout_graceful_shutdown=_GRACE_S,
+        # The service logs requests itself: the server's own lines hold addresses, which may name a person.
+        access_log=False,
+        log_config=None,
+    )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import RedirectResponse
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from sqlalchemy.exc import OperationalError
 
-from api.access import get_access, limit_rate
-from api.dependencies import BankDep, GraderDep, SettingsDep, check_alive
+from api.access import REFUSALS, get_access, limit_rate, requires
+from api.dependencies import BankDep, GraderDep, MetricsDep, SettingsDep, check_alive
 from api.errors import NotReadyError, RateLimitedError, UnauthenticatedError
+from api.keys import Scope
 from api.middleware import MAX_BODY_BYTES
 from api.problems import responses
 from api.schemas import MAX_BATCH_ROWS, MAX_PAGE_ITEMS, BankInfo, Info, Limits, Status
@@ -51,6 +52,17 @@ def read_info(settings: SettingsDep, bank: BankDep, grader: GraderDep) -> Info:
             max_in_flight=settings.max_in_flight,
         ),
     )
+
+
+@router.get(
+    "/metrics",
+    dependencies=[Depends(requires(Scope.ADMIN)), Depends(limit_rate)],
+    response_class=PlainTextResponse,
+    responses=responses(*REFUSALS, OperationalError, NotReadyError, Exception),
+)
+def read_metrics(metrics: MetricsDep) -> Response:
+    """Tell Prometheus how much is asked, how long it takes, and how much of it is for review."""
+    return Response(metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @router.get("/", include_in_schema=False)

@@ -56,6 +56,7 @@ PROBLEMS = {
     "archive_bank": KEY | REPLAY | CHANGE | {"invalid-request"},
     "read_liveness": {"not-ready"},
     "read_readiness": {"not-ready"},
+    "read_metrics": KEY | {"not-ready"},
     "read_info": KEY - {"scope-missing"} | {"not-ready"},
 }
 
@@ -111,6 +112,7 @@ def test_routes_are_the_promised_ones() -> None:
         ("DELETE", "/v1/results"),
         ("DELETE", "/v1/subjects/{subject_id}"),
         ("GET", "/v1/info"),
+        ("GET", "/metrics"),
         ("GET", "/livez"),
         ("GET", "/readyz"),
     }
@@ -154,7 +156,7 @@ def test_example_of_a_body_can_be_sent_as_it_stands(client: TestClient, path: st
 
 
 # These tell of what somebody stored, or answer with a file.
-ABOUT_STORED = {"read_result", "export_results", "list_versions", "list_reviews"}
+ABOUT_STORED = {"read_result", "export_results", "list_versions", "list_reviews", "read_metrics"}
 
 
 @pytest.mark.parametrize(

@@ -432,6 +432,8 @@ def test_serve_runs_the_service_with_bank_and_home_in_its_environment(
         "host": "127.0.0.1",
         "port": 8123,
         "timeout_graceful_shutdown": 20,
+        "access_log": False,
+        "log_config": None,
         "bank": str(tmp_path),
         "home": str(grader_home),
     }

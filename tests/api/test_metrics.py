@@ -1,0 +1,48 @@
+"""Measures for Prometheus: what was asked and graded, and nothing about whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi.testclient import TestClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from api.keys import Scope
+
+AssertProblem = Callable[..., dict[str, Any]]
+MakeKey = Callable[..., dict[str, str]]
+ROW = {"item_id": "dropout", "candidate_answer": "Random neurons are switched off.", "subject_id": "zebra"}
+
+
+def samples(client: TestClient, headers: dict[str, str]) -> dict[tuple[str, ...], float]:
+    response = client.get("/metrics", headers=headers)
+    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert "zebra" not in response.text
+    families = text_string_to_metric_families(response.text)
+    return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
+
+
+def test_requests_and_answers_are_counted(service: TestClient, make_key: MakeKey) -> None:
+    headers = make_key(Scope.ADMIN)
+    before = samples(service, headers)
+    service.post("/v1/grades", json=ROW, headers=headers)
+    service.post("/v1/grades/batch", json=[ROW, ROW, {"bad": 1}], headers=headers)
+    service.get("/v1/results/zebra", headers=headers)
+    service.get("/zebra", headers=headers)
+    after = samples(service, headers)
+
+    def more(*name: str) -> float:
+        return after.get(name, 0.0) - before.get(name, 0.0)
+
+    assert more("grader_requests_total", "POST", "/v1/grades", "200") == 1
+    assert more("grader_requests_total", "GET", "/v1/results/{result_id}", "422") == 1
+    assert more("grader_requests_total", "GET", "none", "404") == 1
+    assert more("grader_request_seconds_count", "POST", "/v1/grades/batch") == 1
+    assert more("grader_answers_graded_total") == 3
+    assert after["grader_in_flight",] == 0
+
+
+def test_measures_need_the_scope_admin(service: TestClient, make_key: MakeKey, assert_problem: AssertProblem) -> None:
+    others = make_key(*(scope for scope in Scope if scope is not Scope.ADMIN))
+    assert_problem(service.get("/metrics", headers=others), 403, "scope-missing")
