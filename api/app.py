@@ -20,7 +20,7 @@ from api.dependencies import Slots, State
 from api.keys import KEYLESS, ensure_tenant, has_keys
 from api.metrics import Metrics
 from api.middleware import MAX_BODY_BYTES, BodyLimit, SecurityHeaders
-from api.routers import banks, grades, health, items, results, reviews
+from api.routers import banks, grades, health, items, results, reviews, usage
 from api.settings import Settings
 from api.storage import migrations
 from api.storage.database import Database, parse_url
@@ -55,10 +55,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.metrics = metrics
     problems.install(app)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
-    app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=_METHODS, allow_headers=["*"])
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=_METHODS,
+        allow_headers=["*"],
+        expose_headers=["Retry-After", "X-Request-ID", "Idempotent-Replayed"],
+    )
     app.add_middleware(SecurityHeaders)
     app.add_middleware(logs.RequestLog, metrics=metrics)
-    for router in (grades.router, items.router, banks.router, results.router, reviews.router, health.router):
+    for router in (grades.router, items.router, banks.router, results.router, reviews.router, usage.router, health.router):
         app.include_router(router)
     return app
 

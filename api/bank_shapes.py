@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import examples
-from api.schemas import MAX_PAGE_ITEMS, ItemId
+from api.schemas import MAX_PAGE_ITEMS
 from api.storage.tables import ItemVersion
 from api.stored import RowId
 from grader import FileProblem, Item, Slug
@@ -85,7 +85,7 @@ class VersionFilter(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    item_id: ItemId | None = None
+    item_id: Slug | None = None
     state: ItemState | None = None
     limit: int = Field(default=50, ge=1, le=MAX_PAGE_ITEMS)
     cursor: RowId | None = Field(default=None, description="`next_cursor` of the page before.")

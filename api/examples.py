@@ -237,3 +237,6 @@ NEW_REVIEWS: dict[str, Example] = {
 }
 _AGREEMENT: dict[str, Any] = {"answers": 40, "exact": 0.7, "adjacent": 0.95, "qwk": 0.91, "rmse": 0.08}
 AGREEMENT_REPORT: dict[str, Any] = {"with_machine": _AGREEMENT, "between_reviewers": _AGREEMENT}
+USAGE_REPORT: dict[str, Any] = {
+    "days": [{"day": "2026-03-01", "key_name": "quiz", "requests": 120, "answers": 480, "characters": 96_000}]
+}

@@ -14,6 +14,7 @@ from api.metrics import Metrics
 from api.problems import Problem, problem_of, validation_problem
 from api.results import NewResult, Results
 from api.schemas import BatchResult, BatchRow, GradeBatch, GradedAnswer, GradeRequest
+from api.usage import UsageBook
 from grader import Grader, GraderError, GradingResult
 
 
@@ -26,6 +27,7 @@ class Grading:
     results: Results
     access: Access
     metrics: Metrics
+    usage: UsageBook
 
     def grade(self, request: GradeRequest) -> GradedAnswer:
         """Grade one answer.
@@ -73,8 +75,9 @@ class Grading:
         *,
         store: bool | None,
     ) -> list[GradedAnswer]:
-        """Return graded answers in their order, with the ids of those that were stored."""
+        """Return graded answers in their order, counted, with the ids of those that were stored."""
         self.metrics.graded(list(graded))
+        self.usage.note(self.access, [request.candidate_answer for request, _ in asked])
         default = self.access.store_results if store is None else store
         new = [
             NewResult(held=held, request=request, result=result, grading_ms=took_ms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,6 +15,8 @@ from api.schemas import GradeRequest
 from api.storage.database import Store
 from api.storage.tables import Bank, ItemVersion
 from grader import Gradable, Item, ItemBank, ItemNotFoundError
+
+_SLUG = re.compile(r"[a-z0-9-]{1,80}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,9 @@ class Items:
         return HeldAgainst(gradable=item, bank_id=SHIPPED, item_id=item.id, item_version=self.shipped.version)
 
     def _own(self, bank_id: str, item_id: str) -> HeldAgainst:
+        if not _SLUG.fullmatch(item_id):
+            # No item has such an id, and PostgreSQL refuses to look for some of them.
+            raise ItemNotFoundError(item_id)
         with self.store.read() as session:
             row = session.scalar(_published(bank_id).where(ItemVersion.item_id == item_id))
             if row is None and session.scalar(_open(bank_id)) is None:

@@ -14,6 +14,7 @@ from api.items import Items
 from api.regrading import Regrading
 from api.results import Results
 from api.reviews import Reviews
+from api.usage import UsageBook
 
 
 def get_items(bank: BankDep, store: StoreDep) -> Items:
@@ -42,9 +43,17 @@ BanksDep = Annotated[Banks, Depends(get_banks)]
 ResultsDep = Annotated[Results, Depends(get_results)]
 
 
-def get_grading(grader: GraderDep, items: ItemsDep, results: ResultsDep, access: AccessDep, metrics: MetricsDep) -> Grading:
-    """Return what grades answers and keeps the results."""
-    return Grading(grader=grader, items=items, results=results, access=access, metrics=metrics)
+def get_usage(store: StoreDep) -> UsageBook:
+    """Return the counts of what was graded."""
+    return UsageBook(store)
+
+
+UsageDep = Annotated[UsageBook, Depends(get_usage)]
+
+
+def get_grading(grader: GraderDep, items: ItemsDep, access: AccessDep, metrics: MetricsDep, store: StoreDep) -> Grading:
+    """Return what grades answers, keeps the results and counts."""
+    return Grading(grader=grader, items=items, results=Results(store), access=access, metrics=metrics, usage=UsageBook(store))
 
 
 GradingDep = Annotated[Grading, Depends(get_grading)]

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from api import examples
 from api.bank_shapes import BankId
-from api.schemas import MAX_PAGE_ITEMS, ItemId
+from api.schemas import MAX_PAGE_ITEMS
 from api.storage.tables import Review
 from api.stored import StoredResult
 from grader import Slug, Verdict
@@ -96,7 +96,7 @@ class QueueFilter(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     bank_id: BankId = "shipped"
-    item_id: ItemId | None = None
+    item_id: Slug | None = None
     reviewer: Reviewer | None = None
     reviewers: int = Field(default=1, ge=1, le=5, description="By how many people each answer is to be reviewed.")
     limit: int = Field(default=20, ge=1, le=MAX_PAGE_ITEMS)
@@ -117,7 +117,7 @@ class ReviewedFilter(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     bank_id: BankId = "shipped"
-    item_id: ItemId | None = None
+    item_id: Slug | None = None
 
 
 class Agreement(BaseModel):

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from api import examples
 from api.problems import Problem
-from grader import MAX_ANSWER_CHARS, Difficulty, Gradable, GradingResult, InvalidAnswerError, Item, check_answer
+from grader import MAX_ANSWER_CHARS, Difficulty, Gradable, GradingResult, InvalidAnswerError, Item, Slug, check_answer
 
 MAX_BATCH_ROWS = 1_000
 MAX_PAGE_ITEMS = 100
@@ -65,7 +65,7 @@ class GradeRequest(_Input):
     """One candidate answer, and what it answers: either an item of the bank or an item sent along."""
 
     item_id: ItemId | None = None
-    bank_id: ItemId | None = Field(
+    bank_id: Slug | None = Field(
         default=None, description="The bank of the item; the one that ships if left out.", examples=["shipped"]
     )
     item: Gradable | None = Field(default=None, description="An item of your own; without key points they are derived.")

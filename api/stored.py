@@ -10,8 +10,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from pydantic_core import PydanticCustomError
 
 from api import examples
-from api.schemas import MAX_PAGE_ITEMS, AttemptId, ItemId, SubjectId
+from api.schemas import MAX_PAGE_ITEMS, AttemptId, SubjectId
 from api.storage.tables import Result
+from grader import Slug
 
 RowId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
@@ -21,8 +22,8 @@ class StoredFilter(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    bank_id: ItemId | None = Field(default=None, examples=["shipped"])
-    item_id: ItemId | None = None
+    bank_id: Slug | None = Field(default=None, examples=["shipped"])
+    item_id: Slug | None = None
     attempt_id: AttemptId | None = None
     subject_id: SubjectId | None = None
     needs_review: bool | None = Field(default=None, description="Only those that a person should look at, or only the others.")

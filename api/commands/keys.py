@@ -18,6 +18,8 @@ from api.storage.database import Database
 from api.storage.tables import ApiKey
 from grader import Slug
 
+_MAX_NAME_CHARS = 200
+
 
 @click.group()
 def keys() -> None:
@@ -40,9 +42,16 @@ def _tenant(_: click.Context, __: click.Parameter, value: str) -> str:
         raise click.BadParameter("it is written with a-z, 0-9 and single hyphens, in at most 80 characters") from error
 
 
+def _name(_: click.Context, __: click.Parameter, value: str) -> str:
+    """Refuse what no database and no terminal should hold."""
+    if len(value) > _MAX_NAME_CHARS or not value.isprintable():
+        raise click.BadParameter(f"it has at most {_MAX_NAME_CHARS} printable characters")
+    return value
+
+
 @keys.command()
 @click.option("--tenant", default=KEYLESS.tenant_id, show_default=True, callback=_tenant, help="Who owns what the key stores.")
-@click.option("--name", default="", help="Who uses the key; results and reviews name it.")
+@click.option("--name", default="", callback=_name, help="Who uses the key; results and reviews name it.")
 @click.option(
     "--scope",
     "scopes",
@@ -71,7 +80,7 @@ def create(
     shown, row = api_keys.create_key(
         database,
         tenant_id=tenant,
-        name=name[:200] or tenant,
+        name=name or tenant,
         scopes=map(Scope, scopes),
         expires_at=now() + timedelta(days=days) if days else None,
         store_results=store,

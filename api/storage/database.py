@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ class Database:
     def forget(self) -> None:
         """Let go of what was deleted: SQLite keeps it in its log until the log is written over.
 
-        Readers are not waited for; what they hold up is done by the next call, or when the last connection closes.
+        Waits for readers as long as a writer does; what they hold up after that is done by the next call, or at the last close.
         """
         if self.is_sqlite:
             connection = self.engine.raw_connection()
@@ -134,7 +135,12 @@ class Store:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    file = Path(str(url.database))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        # Answers of candidates will be in it: for the owner's eyes only. Its log takes over what the file has.
+        with suppress(FileExistsError):
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     engine = create_engine(url, pool_size=_POOL_SIZE, max_overflow=_POOL_OVERFLOW, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

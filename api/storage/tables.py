@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, MetaData, String, Text, UniqueConstraint, event, inspect
+from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, event, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from api.storage.columns import UtcDateTime, new_id, now
@@ -181,3 +181,18 @@ class Review(TenantOwned, Base):
     mark: Mapped[float]
     key_points: Mapped[str] = mapped_column(Text)
     comment: Mapped[str] = mapped_column(Text)
+
+
+class Usage(TenantOwned, Base):
+    """What a key had graded on one day; without a key id, what was graded without keys."""
+
+    __tablename__ = "usage"
+
+    tenant_id: Mapped[str] = mapped_column(String(80), ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True)
+    key_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    # As it is written, 2026-03-01, in UTC.
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    key_name: Mapped[str] = mapped_column(String(200))
+    requests: Mapped[int]
+    answers: Mapped[int] = mapped_column(BigInteger)
+    characters: Mapped[int] = mapped_column(BigInteger)

@@ -341,3 +341,27 @@ def test_banks_need_the_scope_manage(service: TestClient, make_key: MakeKey, ass
     others = make_key(Scope.GRADE, Scope.READ_RESULTS, Scope.REVIEW)
     body = {"id": "x", "title": "x"} if method == "POST" else None
     assert_problem(service.request(method, path, headers=others, json=body), 403, "scope-missing")
+
+
+@pytest.mark.parametrize("item_id", ["%00", "a%00b", "%ed%a0%80", "A", "'--", "\u202e"])
+def test_id_that_no_item_can_have_is_not_found(bank: TestClient, assert_problem: AssertProblem, item_id: str) -> None:
+    add(bank)
+    publish(bank)
+    assert_problem(bank.get(f"/v1/items/{item_id}?bank_id=physics"), 404, "item-not-found")
+    assert_problem(bank.post(f"/v1/items/{item_id}/regrade", json={"bank_id": "physics"}), 404, "item-not-found")
+    body = {**ANSWER, "item_id": "a\x00b"}
+    assert_problem(bank.post("/v1/grades", json=body), 404, "item-not-found")
+
+
+@pytest.mark.parametrize("bank_id", ["%00", "a%00b", "A", "'--"])
+def test_id_that_no_bank_can_have_is_a_problem(bank: TestClient, assert_problem: AssertProblem, bank_id: str) -> None:
+    asked = (
+        "/v1/banks/{}",
+        "/v1/banks/{}/items",
+        "/v1/items?bank_id={}",
+        "/v1/results?bank_id={}",
+        "/v1/reviews/queue?bank_id={}",
+    )
+    for address in (*asked, "/v1/results?item_id={}", "/v1/reviews/queue?item_id={}", "/v1/banks/physics/items?item_id={}"):
+        assert_problem(bank.get(address.format(bank_id)), 422, "invalid-request")
+    assert_problem(bank.post("/v1/grades", json={**ANSWER, "bank_id": "a\x00b"}), 422, "invalid-request")

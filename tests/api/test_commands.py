@@ -95,7 +95,17 @@ def test_key_is_rotated_and_revoked_by_its_prefix(address: str, capsys: pytest.C
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--tenant", "North!"], ["--rate-limit", "much"], ["--scope", "all"], ["--days", "0"], ["--tenant", ""]]
+    "arguments",
+    [
+        ["--tenant", "North!"],
+        ["--rate-limit", "much"],
+        ["--scope", "all"],
+        ["--days", "0"],
+        ["--tenant", ""],
+        ["--name", "a\nb"],
+        ["--name", "\udcff"],
+        ["--name", "x" * 201],
+    ],
 )
 def test_key_that_cannot_be_is_refused(address: str, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", "create", *arguments]) == 2

@@ -56,6 +56,7 @@ PROBLEMS = {
     "archive_bank": KEY | REPLAY | CHANGE | {"invalid-request"},
     "read_liveness": {"not-ready"},
     "read_readiness": {"not-ready"},
+    "read_usage": KEY - {"scope-missing"} | {"invalid-request"},
     "read_metrics": KEY | {"not-ready"},
     "read_info": KEY - {"scope-missing"} | {"not-ready"},
 }
@@ -112,6 +113,7 @@ def test_routes_are_the_promised_ones() -> None:
         ("DELETE", "/v1/results"),
         ("DELETE", "/v1/subjects/{subject_id}"),
         ("GET", "/v1/info"),
+        ("GET", "/v1/usage"),
         ("GET", "/metrics"),
         ("GET", "/livez"),
         ("GET", "/readyz"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -52,6 +53,8 @@ def test_sqlite_runs_with_its_pragmas(tmp_path: Path) -> None:
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "foreign_keys", "busy_timeout", "secure_delete", "synchronous")
         }
+    for file in (tmp_path / "new").iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
     assert values == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 10_000, "secure_delete": 1, "synchronous": 1}
     database.close()
 
