@@ -13,6 +13,7 @@ import numpy as np
 
 from grader.denial import retracted_clauses
 from grader.encoders import FloatArray
+from grader.keyword_use import NO_KEYWORDS, KeywordUse, Places, keyword_places, measure_keyword_use
 from grader.lexical import WordIndex, shared_words
 from grader.polarity import disagrees
 from grader.profiles import ItemProfile, KeyPointProfile, TextProfile
@@ -51,14 +52,15 @@ Looks = Mapping[Passage, FloatArray]
 class Matching:
     """What an answer does with the key points.
 
-    `said` is how far the answer says the key points, from 0 (silent) to 1, see `_said`.
-    `misconceptions` are positions in the item's list, each with how much nearer the answer is to it than to what is right;
-    `denied_share` is the share of the answer's clauses that deny a statement.
+    `keyword_use` is how the keywords stand in its sentences, and `said` how far the answer says the key points, from 0 (silent)
+    to 1, see `_said`. `misconceptions` are positions in the item's list, each with how much nearer the answer is to it than to
+    what is right; `denied_share` is the share of the answer's clauses that deny a statement.
     """
 
     matches: tuple[KeyPointMatch, ...]
     keywords: Keywords
     keyword_coverage: float
+    keyword_use: KeywordUse
     said: float
     misconceptions: tuple[tuple[int, float], ...]
     denied_share: float
@@ -79,19 +81,21 @@ def match_key_points(item: ItemProfile, answer: TextProfile, looks: Looks, denie
         looks: Vectors of at least the passages of `second_looks`.
         denied: Positions of the clauses that deny a statement of the item, see `grader.denial`.
     """
-    judged = [_match(point, answer, denied) for point in item.key_points]
-    keywords, share = _keywords(item, answer)
+    uses = tuple(keyword_places(point, answer) for point in item.key_points)
+    judged = [_match(point, answer, places, denied) for point, places in zip(item.key_points, uses, strict=True)]
+    keywords, share = _keywords(item, uses)
     return Matching(
         matches=tuple(judged),
         keywords=keywords,
         keyword_coverage=share,
+        keyword_use=measure_keyword_use(answer, uses),
         said=_said(item, answer),
         misconceptions=_misconceptions(item, answer, looks),
         denied_share=len(denied) / max(1, len(answer.clauses)),
     )
 
 
-def _keywords(item: ItemProfile, answer: TextProfile) -> tuple[Keywords, float]:
+def _keywords(item: ItemProfile, uses: Sequence[Places]) -> tuple[Keywords, float]:
     """Return the keywords found and missing, and the weighted share found.
 
     A key point's weight is shared among its keywords. Those that the question itself holds are reported but do not count:
@@ -99,11 +103,11 @@ def _keywords(item: ItemProfile, answer: TextProfile) -> tuple[Keywords, float]:
     """
     found: dict[str, bool] = {}
     new, old = [0.0, 0.0], [0.0, 0.0]
-    for point in item.key_points:
-        for listed, forms in zip(point.key_point.keywords, point.keywords, strict=True):
+    for point, places in zip(item.key_points, uses, strict=True):
+        for listed, forms, place in zip(point.key_point.keywords, point.keywords, places, strict=True):
             weight = point.key_point.weight / len(point.keywords)
             name = listed[0]
-            is_found = any(answer.index.find_phrase(form) for form in forms)
+            is_found = place is not None
             found[name] = found.get(name, False) or is_found
             asked = item.question is not None and any(item.question.index.find_phrase(form) for form in forms)
             counter = old if asked else new
@@ -148,13 +152,14 @@ def blank_matching(item: ItemProfile) -> Matching:
             missing=tuple(dict.fromkeys(listed[0] for p in item.key_points for listed in p.key_point.keywords)),
         ),
         keyword_coverage=0.0,
+        keyword_use=NO_KEYWORDS,
         said=0.0,
         misconceptions=(),
         denied_share=0.0,
     )
 
 
-def _match(point: KeyPointProfile, answer: TextProfile, denied: frozenset[int]) -> KeyPointMatch:
+def _match(point: KeyPointProfile, answer: TextProfile, places: Places, denied: frozenset[int]) -> KeyPointMatch:
     """Return the verdict on one key point with its proof."""
     forms = np.stack([form.vector for form in point.forms])
     table = forms @ answer.vectors.T
@@ -162,11 +167,11 @@ def _match(point: KeyPointProfile, answer: TextProfile, denied: frozenset[int]) 
     closest = int(by_clause.argmax())
     whole = float((forms @ answer.vector).max())
     similarity = max(float(by_clause[closest]), whole)
-    strength = _strength(similarity, _keyword_share(point, answer))
+    strength = _strength(similarity, _keyword_share(places))
     verdict = Verdict.COVERED if strength >= COVERED_FROM else Verdict.PARTIAL if strength >= PARTIAL_FROM else Verdict.MISSING
     if closest in denied and by_clause[closest] >= _CONTRADICTED_SIMILARITY:
         verdict = Verdict.CONTRADICTED
-    evidence = () if verdict is Verdict.MISSING else _evidence(point, answer, by_clause, closest, verdict)
+    evidence = () if verdict is Verdict.MISSING else _evidence(answer, places, by_clause, closest, verdict)
     return KeyPointMatch(
         id=point.key_point.id,
         verdict=verdict,
@@ -182,25 +187,22 @@ def _strength(similarity: float, keyword_share: float | None) -> float:
     return said if keyword_share is None else (said + keyword_share) / 2
 
 
-def _keyword_share(point: KeyPointProfile, answer: TextProfile) -> float | None:
+def _keyword_share(places: Places) -> float | None:
     """Return the share of a key point's keywords that the answer holds in any form, or None if it has none."""
-    if not point.keywords:
-        return None
-    return sum(any(answer.index.find_phrase(form) for form in forms) for forms in point.keywords) / len(point.keywords)
+    return sum(place is not None for place in places) / len(places) if places else None
 
 
 def _evidence(
-    point: KeyPointProfile, answer: TextProfile, by_clause: FloatArray, closest: int, verdict: Verdict
+    answer: TextProfile, places: Places, by_clause: FloatArray, closest: int, verdict: Verdict
 ) -> tuple[EvidenceSpan, ...]:
     """Return the spans of the answer that make the point: the closest clause, and keywords that stand outside of it."""
     clause = answer.clauses[closest]
     spans = [(clause.start, clause.end)] if by_clause[closest] > _SILENT_SIMILARITY else []
     if verdict is not Verdict.CONTRADICTED:
-        for forms in point.keywords:
-            found = next((at for form in forms if (at := answer.index.find_phrase(form)) is not None), None)
-            if found is None:
+        for place in places:
+            if place is None:
                 continue
-            start, end = answer.index.words[found[0]].start, answer.index.words[found[1]].end
+            start, end = answer.index.words[place[0]].start, answer.index.words[place[1]].end
             if not any(s <= start and end <= e for s, e in spans):
                 spans.append((start, end))
     merged = _disjoint(spans)[:_MAX_EVIDENCE_SPANS]

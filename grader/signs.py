@@ -40,6 +40,22 @@ _HEAP_NUMBER_SHARE = 0.2
 _CODE = re.compile(r"[=(){}\[\]<>]")
 _CODE_MARKS = 3
 _HEAP_CEILING = 0.15
+# Nothing but an author's keywords, of several key points that are not said: a heap however short it is.
+_ONLY_KEYWORDS = 0.90
+_ONLY_KEYWORDS_POINTS = 2
+_ONLY_KEYWORDS_SAID = 0.45
+# Sentences that only hold keywords take them from anywhere. A clause may have keywords of this many key points, and of more the
+# fewer clauses there are to judge by, the better the answer says its key points, and the more of the reference's word pairs it
+# holds: near the line that best tells the answers
+# of the dev split from keywords in eight frames of nonsense. Past it the mark falls over a ramp; see docs/adr/0006.
+_POINTS_ALLOWED = 1.05
+_POINTS_ALLOWED_BY_CHANCE = 1.60
+_POINTS_ALLOWED_BY_SAID = 1.10
+_POINTS_ALLOWED_BY_PAIRS = 0.60
+_SCATTER_FROM = 0.0
+_SCATTER_FULL = 0.20
+_SCATTER_COST = 0.75
+_SCATTER_FLAG_ABOVE = 0.5
 # Words in an order that sentences do not have: below a line that lies lower for short texts, where chance has more play, the
 # mark falls over a ramp. Nine in ten references with their words shuffled lie below it, and of the answers of people one or two
 # in a hundred; on an author's items none of the dev split. See docs/adr/0006.
@@ -122,12 +138,11 @@ def notice(
     if item.question is not None and _repeats_question(evidence, matching, authored=authored):
         flags.append(Flag.REPEATS_QUESTION)
         ceiling = min(ceiling, _ECHO_CEILING)
-    order = _order_factor(item, answer, authored=authored)
-    if _is_heap(item, answer) or order < _ORDER_FLAG_BELOW:
+    terms = _terms_sign(item, answer, evidence, matching, authored=authored)
+    if terms.reason is not None:
         flags.append(Flag.KEYWORD_LIST)
-        ceiling = min(ceiling, _HEAP_CEILING)
-        reasons.append("The answer looks like a list of terms without sentences.")
-    factor *= order
+        reasons.append(terms.reason)
+    factor, ceiling = factor * terms.factor, min(ceiling, terms.ceiling)
     cost = _CONTRADICTION_COST if authored else _CONTRADICTION_COST_DERIVED
     factor *= 1 - cost * _ramp(matching.contradicted_share, _CONTRADICTION_FROM, _CONTRADICTION_FULL)
     nearest = max((margin for _, margin in matching.misconceptions), default=0.0)
@@ -146,6 +161,27 @@ def notice(
         reasons.append("Meaning and keywords disagree about this answer.")
     stated = tuple(position for position, margin in matching.misconceptions if margin >= _MISCONCEPTION_STATED)
     return Signs(flags=tuple(flags), misconceptions=stated, factor=factor, ceiling=ceiling, review_reasons=tuple(reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class _TermsSign:
+    """What terms without sentences, or without sense, cost, and the reason for review where that is much."""
+
+    reason: str | None
+    factor: float
+    ceiling: float
+
+
+def _terms_sign(item: ItemProfile, answer: TextProfile, evidence: Evidence, matching: Matching, *, authored: bool) -> _TermsSign:
+    """Return what is to be said of an answer as a heap of terms, in no order or in sentences that only hold them."""
+    order = _order_factor(item, answer, authored=authored)
+    scatter = _scatter(evidence, matching) if authored else 0.0
+    factor = order * (1 - _SCATTER_COST * scatter)
+    is_heap = _is_heap(item, answer) or (authored and _is_only_keywords(item, answer, matching))
+    if is_heap or order < _ORDER_FLAG_BELOW:
+        return _TermsSign("The answer looks like a list of terms without sentences.", factor, _HEAP_CEILING)
+    mixed = scatter > _SCATTER_FLAG_ABOVE
+    return _TermsSign("The answer's sentences hold keywords that do not belong together." if mixed else None, factor, 1.0)
 
 
 def _topic(evidence: Evidence) -> float:
@@ -196,6 +232,34 @@ def _is_heap(item: ItemProfile, answer: TextProfile) -> bool:
     is_list = share <= _HEAP_FUNCTION_SHARE and per_run <= _HEAP_RUN_WORDS and count >= _HEAP_RUNS * per_run
     is_run = share <= _JUMBLE_FUNCTION_SHARE and per_run >= _JUMBLE_RUN_WORDS
     return (is_list or is_run) and any(function_share(reference) >= _PROSE_FUNCTION_SHARE for reference in item.references)
+
+
+def _is_only_keywords(item: ItemProfile, answer: TextProfile, matching: Matching) -> bool:
+    """Tell whether an answer is keywords of several key points and hardly a word beside, where every reference is prose."""
+    use = matching.keyword_use
+    return (
+        use.share >= _ONLY_KEYWORDS
+        and use.points_per_clause >= _ONLY_KEYWORDS_POINTS
+        and matching.said < _ONLY_KEYWORDS_SAID
+        and function_share(answer) <= _HEAP_FUNCTION_SHARE
+        and all(function_share(reference) >= _PROSE_FUNCTION_SHARE for reference in item.references)
+    )
+
+
+def _scatter(evidence: Evidence, matching: Matching) -> float:
+    """Return how far an answer's clauses mix the keywords of more key points than sentences that say something do, in [0, 1].
+
+    Telegraphic answers name one thing after another without a verb between; they are no sentences, and are not judged here.
+    """
+    if evidence.function_share < _PROSE_FUNCTION_SHARE:
+        return 0.0
+    use = matching.keyword_use
+    # One sentence may well name every key point; only one that holds nothing but keywords is judged by itself.
+    if use.clauses <= 1 and use.share < _ONLY_KEYWORDS:
+        return 0.0
+    allowed = _POINTS_ALLOWED + _POINTS_ALLOWED_BY_CHANCE / max(1, use.clauses) ** 2
+    allowed += _POINTS_ALLOWED_BY_SAID * matching.said + _POINTS_ALLOWED_BY_PAIRS * evidence.bigram_coverage
+    return _ramp(use.points_per_clause - allowed, _SCATTER_FROM, _SCATTER_FULL)
 
 
 def _words_per_run(answer: TextProfile) -> float:

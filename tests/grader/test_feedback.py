@@ -7,6 +7,7 @@ import pytest
 
 from grader import Flag, Gradable, Grade, KeyPoint, KeyPointMatch, Keywords, Misconception, ReferenceAnswer, Verdict
 from grader.feedback import compose
+from grader.keyword_use import NO_KEYWORDS
 from grader.matching import Matching
 from grader.profiles import ItemProfile, profile_item
 
@@ -39,6 +40,7 @@ def matching(*verdicts: Verdict, missing: tuple[str, ...] = ()) -> Matching:
         ),
         keywords=Keywords(matched=(), missing=missing),
         keyword_coverage=0.5,
+        keyword_use=NO_KEYWORDS,
         said=0.5,
         misconceptions=(),
         denied_share=0.0,

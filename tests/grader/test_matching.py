@@ -10,6 +10,7 @@ import pytest
 from grader import EvidenceSpan, Gradable, KeyPoint, KeyPointMatch, Keywords, Misconception, ReferenceAnswer, Verdict
 from grader.denial import confirmed_clauses, suspected_clauses
 from grader.encoders import FloatArray
+from grader.keyword_use import NO_KEYWORDS
 from grader.matching import Matching, blank_matching, match_key_points, said_scale, second_looks
 from grader.profiles import effective_key_points, profile_item, profile_text
 from grader.text import Passage
@@ -193,7 +194,15 @@ def test_the_contradicted_share_is_that_of_the_weight_or_of_the_clauses() -> Non
     )
     keywords = Keywords(matched=(), missing=())
     by_weight, by_clauses = (
-        Matching(matches=matches, keywords=keywords, keyword_coverage=0, said=0, misconceptions=(), denied_share=share)
+        Matching(
+            matches=matches,
+            keywords=keywords,
+            keyword_coverage=0,
+            keyword_use=NO_KEYWORDS,
+            said=0,
+            misconceptions=(),
+            denied_share=share,
+        )
         for share in (0.1, 0.5)
     )
     assert (by_weight.contradicted_share, by_clauses.contradicted_share) == (0.25, 0.5)

@@ -9,6 +9,7 @@ import pytest
 
 from grader import Evidence, Flag, Gradable, KeyPoint, KeyPointMatch, Keywords, ReferenceAnswer, Verdict
 from grader.encoders import FloatArray
+from grader.keyword_use import KeywordUse
 from grader.matching import Matching
 from grader.profiles import profile_item, profile_text
 from grader.signs import Signs, notice
@@ -43,6 +44,7 @@ MATCHED = Matching(
     matches=(KeyPointMatch(id="off", verdict=Verdict.COVERED, weight=1, similarity=0.8, evidence=()),),
     keywords=Keywords(matched=(), missing=()),
     keyword_coverage=0.7,
+    keyword_use=KeywordUse(clauses=3, points_per_clause=1.0, share=0.5),
     said=0.7,
     misconceptions=(),
     denied_share=0.0,
@@ -257,3 +259,35 @@ def test_flags_come_in_the_order_of_their_definition() -> None:
     ).flags
     assert flags == tuple(flag for flag in Flag if flag in flags)
     assert len(flags) == 5
+
+
+@pytest.mark.parametrize(("points_per_clause", "factor"), [(1.0, 1.0), (2.0, 1.0), (2.2778, 0.625), (3.0, 0.25)])
+def test_sentences_that_mix_the_keywords_of_many_key_points_cost(points_per_clause: float, factor: float) -> None:
+    # Allowed for three clauses, .7 said and .3 of the word pairs: 1.05 + 1.6 / 9 + 1.1 * .7 + .6 * .3 = 2.1778.
+    use = KeywordUse(clauses=3, points_per_clause=points_per_clause, share=0.5)
+    assert noticed(matching=replace(MATCHED, keyword_use=use)).factor == pytest.approx(factor, abs=0.002)
+
+
+def test_keywords_that_do_not_belong_together_are_flagged_and_shown_to_a_person() -> None:
+    mixed = noticed(matching=replace(MATCHED, keyword_use=KeywordUse(clauses=3, points_per_clause=3.0, share=0.5)))
+    assert mixed.flags == (Flag.KEYWORD_LIST,)
+    assert mixed.review_reasons == ("The answer's sentences hold keywords that do not belong together.",)
+
+
+def test_notes_and_derived_key_points_are_not_asked_for_keywords_that_belong_together() -> None:
+    mixed = replace(MATCHED, keyword_use=KeywordUse(clauses=3, points_per_clause=3.0, share=0.5))
+    assert noticed(evidence=replace(GOOD, function_share=0.2), matching=mixed).factor == 1.0
+    assert noticed(matching=mixed, authored=False).factor == 1.0
+
+
+def test_one_sentence_may_name_every_key_point() -> None:
+    use = KeywordUse(clauses=1, points_per_clause=6.0, share=0.8)
+    assert noticed(matching=replace(MATCHED, keyword_use=use)).factor == 1.0
+    assert noticed(matching=replace(MATCHED, keyword_use=replace(use, share=1.0))).factor == pytest.approx(0.25)
+
+
+def test_a_few_keywords_and_nothing_else_are_a_heap_unless_a_reference_is_one_too() -> None:
+    only = replace(MATCHED, said=0.3, keyword_use=KeywordUse(clauses=1, points_per_clause=2.0, share=1.0))
+    answer = "neurons, training, overfitting"
+    assert noticed(answer, matching=only).ceiling == 0.15
+    assert noticed(answer, matching=only, references=("Sigmoid, tanh, ReLU.", REFERENCE)).ceiling == 1.0
