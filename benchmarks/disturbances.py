@@ -174,7 +174,7 @@ DISTURBANCES: tuple[Disturbance, ...] = (
         name="question put before it", demand=Demand.STAYS, base=Base.RIGHT, make=lambda s, _: f"{s.item.question} {s.right}"
     ),
     _falls("negated or un-negated", "negation", lambda text, rng: _one_sentence(text, rewrites.negate, rng)),
-    _falls("called false", "negation", rewrites.frame_denial),
+    _falls("called false", "negation", lambda text, rng: _one_sentence(text, rewrites.frame_denial, rng)),
     _falls("antonym", "contradiction", lambda text, rng: _one_sentence(text, rewrites.oppose, rng)),
     _falls("number changed", "contradiction", lambda text, rng: _one_sentence(text, rewrites.change_number, rng)),
     _falls("parts exchanged", "contradiction", lambda text, rng: _one_sentence(text, rewrites.swap_roles, rng)),

@@ -75,14 +75,15 @@ def measure(grader: Grader, subjects: Sequence[Subject], disturbance: Disturbanc
 
     Failing answers that the grader passes as they are do not count: nothing is gained by disturbing them.
     """
-    cases: list[tuple[Gradable, str | None, str]] = []
+    cases: dict[tuple[str, str | None, str], tuple[Gradable, str | None, str]] = {}
     for number, subject in enumerate(subjects[:_LONG_SAMPLE] if _LONG in disturbance.name else subjects):
         made = disturbance.make(subject, random.Random(_SEED + number))  # noqa: S311 no secret is at stake
         base = {Base.RIGHT: subject.right, Base.FAILING: subject.failing, Base.NONE: None}[disturbance.base]
         if made is not None:
-            cases.append((subject.item, base, made))
-    after = np.array([r.score for r in grader.grade_many([(item, made) for item, _, made in cases])])
-    before = np.array([r.score for r in grader.grade_many([(item, base or "") for item, base, _ in cases])])
+            # What depends on the item alone, such as its question, is one case however many right answers the item has.
+            cases[subject.item.content_hash, base, made] = (subject.item, base, made)
+    after = np.array([r.score for r in grader.grade_many([(item, made) for item, _, made in cases.values()])])
+    before = np.array([r.score for r in grader.grade_many([(item, base or "") for item, base, _ in cases.values()])])
     counts = before < CORRECT_FROM if disturbance.base is Base.FAILING else np.full(len(cases), fill_value=True)
     if disturbance.demand is Demand.FALLS:
         counts = before > 0
