@@ -2,7 +2,7 @@
 
     GRADER_DATA_DIR=<folder> python -m benchmarks.accuracy [--home DIR]
 
-Prints one table for the marked sets, cosine beside the whole grader, and one for the shipped bank's `test` responses. The first
+Prints one table for the marked sets, cosine beside the whole grader, and two for the shipped bank's `test` responses. The first
 run encodes every answer and takes some six minutes on two cores; later ones a minute.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -18,11 +19,20 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_path
 
-from grader import Grader, ItemBank, default_bank_dir, default_scoring_model
-from grader.agreement import pearson, wrmse
+from grader import Grader, GradingResult, ItemBank, default_bank_dir, default_scoring_model
+from grader.agreement import auc, pearson, wrmse
 from training.data_sets import RULES, SetRule, fitting_rows, measured_rows
 from training.fit_scoring_model import MarkedSet, fit, marked_set, open_training_grader
 
+RIGHT_KINDS = ("complete", "terse")
+SEPARATION_TARGETS = {
+    "contradiction": 0.97,
+    "keyword_heap": 0.99,
+    "question_repeated": 0.995,
+    "off_topic": 0.995,
+    "wrong": 0.99,
+    "partial": 0.93,
+}
 TARGETS = {"beetle": 0.31, "saf": 0.29, "mohler2009": 0.24, "mohler2011": 0.24, "sprag_python": 0.245}
 
 
@@ -57,17 +67,32 @@ def left_out_figures(grader: Grader, rule: SetRule, data_dir: Path, sets: dict[s
     )
 
 
-def bank_scores(grader: Grader, bank: ItemBank, split: str) -> dict[str, dict[str, list[float]]]:
-    """Return the scores of the bank's responses of one split by item id and kind; references are a kind of their own."""
-    scores: dict[str, dict[str, list[float]]] = {}
+def bank_results(grader: Grader, bank: ItemBank, split: str) -> dict[str, dict[str, list[GradingResult]]]:
+    """Return the results of the bank's responses of one split by item id and kind; references are a kind of their own."""
+    results: dict[str, dict[str, list[GradingResult]]] = {}
     for item in bank:
         rows: list[tuple[str, str]] = [(r.kind, r.candidate_answer) for r in bank.responses[item.id] if r.split == split]
         rows += [("reference", reference.text) for reference in item.reference_answers]
-        by_kind: dict[str, list[float]] = defaultdict(list)
+        by_kind: dict[str, list[GradingResult]] = defaultdict(list)
         for (kind, _), result in zip(rows, grader.grade_many([(item, answer) for _, answer in rows]), strict=True):
-            by_kind[kind].append(result.score)
-        scores[item.id] = by_kind
-    return scores
+            by_kind[kind].append(result)
+        results[item.id] = by_kind
+    return results
+
+
+def by_item_and_kind(
+    results: dict[str, dict[str, list[GradingResult]]], number: Callable[[GradingResult], float]
+) -> dict[str, dict[str, list[float]]]:
+    """Return one number of every result, by item id and kind."""
+    return {
+        item_id: {kind: [number(result) for result in found] for kind, found in by_kind.items()}
+        for item_id, by_kind in results.items()
+    }
+
+
+def of_kinds(scores: dict[str, dict[str, list[float]]], kinds: Sequence[str]) -> list[float]:
+    """Return the scores of some kinds of answer over all items."""
+    return [score for by_kind in scores.values() for kind in kinds for score in by_kind.get(kind, [])]
 
 
 def share_in_order(scores: dict[str, dict[str, list[float]]], kinds: tuple[str, ...]) -> float:
@@ -83,7 +108,7 @@ def share_in_order(scores: dict[str, dict[str, list[float]]], kinds: tuple[str, 
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", type=Path, default=user_cache_path("grader"))
     parser.add_argument("--bank-split", choices=["dev", "test"], default="test")
@@ -103,16 +128,22 @@ def main() -> None:
                 f" | {f.cosine_pearson:.2f} | {f.system_pearson:.2f} |"
             )
         print()
-    scores = bank_scores(
+    results = bank_results(
         Grader(grader.encoder, verifier=grader.verifier), ItemBank.from_directory(default_bank_dir()), arguments.bank_split
     )
+    scores = by_item_and_kind(results, lambda result: result.score)
+    cosines = by_item_and_kind(results, lambda result: result.semantic_similarity)
     print(f"| kind of answer, `{arguments.bank_split}` | answers | least | median | most |\n|---|---|---|---|---|")
     for kind in dict.fromkeys(kind for by_kind in scores.values() for kind in by_kind):
-        values = np.array([score for by_kind in scores.values() for score in by_kind[kind]])
+        values = np.array(of_kinds(scores, [kind]))
         print(f"| {kind} | {len(values)} | {values.min():.2f} | {np.median(values):.2f} | {values.max():.2f} |")
     print(
         f"\nIn order, complete > partial > wrong within an item: {share_in_order(scores, ('complete', 'partial', 'wrong')):.1%}"
     )
+    print(f"\n| right answers told from, AUC on `{arguments.bank_split}` | cosine | grader | target |\n|---|---|---|---|")
+    for kind, aim in SEPARATION_TARGETS.items():
+        cosine, system = (auc(of_kinds(numbers, RIGHT_KINDS), of_kinds(numbers, [kind])) for numbers in (cosines, scores))
+        print(f"| {kind} | {cosine:.3f} | {system:.3f} | {aim} |")
 
 
 if __name__ == "__main__":

@@ -126,6 +126,18 @@ def standardised_mean_difference(human_scores: Numbers, system_scores: Numbers) 
     return difference / spread if spread > 0 else float("nan")
 
 
+def auc(higher: Numbers, lower: Numbers) -> float:
+    """Return how often a score of one kind of answer stands above one of another kind, in [0, 1], equal ones counting half.
+
+    The area under the ROC curve (Hanley and McNeil, 1982), from the ranks of all scores. The two need not be equally many.
+    """
+    above, below = np.asarray(higher, dtype=np.float64), np.asarray(lower, dtype=np.float64)
+    if above.ndim != 1 or below.ndim != 1 or not len(above) or not len(below):
+        raise ValueError(f"expected two flat sequences that are not empty, got shapes {above.shape} and {below.shape}")
+    ranks = _ranks(np.concatenate([above, below]))[: len(above)]
+    return float((ranks.sum() - len(above) * (len(above) + 1) / 2) / (len(above) * len(below)))
+
+
 def bootstrap_interval(
     measure: Callable[[_Array, _Array], float],
     human_scores: Numbers,

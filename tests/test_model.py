@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.accuracy import TARGETS, bank_scores, left_out_figures, share_in_order
+from benchmarks.accuracy import TARGETS, bank_results, by_item_and_kind, left_out_figures, share_in_order
 from grader import EmbeddingStore, Grader, ItemBank, OnnxEncoder
 from grader.verifier import OnnxVerifier
 from training.data_sets import RULES, SetRule, StoredEncoder, fitting_rows
@@ -23,7 +23,7 @@ ORDERED_KINDS = ("complete", "partial", "wrong")
 @pytest.fixture(scope="session")
 def test_scores(real_grader: Grader, shipped_bank: ItemBank) -> dict[str, dict[str, list[float]]]:
     """Return the scores of the shipped bank's test responses by item and kind."""
-    return bank_scores(real_grader, shipped_bank, "test")
+    return by_item_and_kind(bank_results(real_grader, shipped_bank, "test"), lambda result: result.score)
 
 
 def test_complete_answers_stand_above_partial_ones_and_those_above_wrong_ones(

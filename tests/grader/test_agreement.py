@@ -16,6 +16,7 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
 from grader.agreement import (
     accuracy,
     adjacent_agreement,
+    auc,
     bootstrap_interval,
     exact_agreement,
     macro_f1,
@@ -204,3 +205,14 @@ def test_a_measure_that_is_never_known_has_no_interval() -> None:
 def test_a_bootstrap_refuses_what_makes_no_sense(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expected"):
         bootstrap_interval(rmse, [1, 2], [1, 2], **wrong)
+
+
+def test_auc_counts_the_pairs_in_order_and_equal_ones_half() -> None:
+    assert auc([0.9, 0.5], [0.5, 0.1, 0.7]) == pytest.approx(4.5 / 6)
+    assert (auc([1.0], [0.0, 0.2]), auc([0.0, 0.2], [1.0])) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(("higher", "lower"), [([], [0.1]), ([0.1], []), ([[0.1]], [0.1])])
+def test_auc_needs_scores_of_both_kinds(higher: list[float], lower: list[float]) -> None:
+    with pytest.raises(ValueError, match="not empty"):
+        auc(higher, lower)
