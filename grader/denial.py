@@ -32,9 +32,10 @@ _RIVAL_MARGIN = 0.06
 # whose key points are derived, its lone word hits right answers as often as wrong ones.
 _SAME_WORDING = 0.80
 _SAME_WORDS = 0.70
-# Probability from which a verifier confirms what the rule suspects, and from which its own word is enough; see docs/adr/0011.
-_CONFIRMED_FROM = 0.3
-_CONVICTED_FROM = 0.9
+# Probability from which a verifier confirms what the rule suspects, and from which its own word is enough; each by itself, and
+# beside another clause that is a denial already. See docs/adr/0011.
+_CONFIRMED_FROM = (0.3, 0.15)
+_CONVICTED_FROM = (0.9, 0.5)
 _ENDS_SENTENCE = re.compile(r"[.!?;\n]")
 _OF_EVERYTHING = re.compile(r"\b(?:all|everything|above|said|wrote)\b", re.IGNORECASE)
 
@@ -49,11 +50,17 @@ class Suspect:
     pairs: tuple[Suspicion, ...]
     by_rule: bool
 
-    def is_confirmed(self, probabilities: Mapping[Suspicion, float]) -> bool:
-        """Tell whether a verifier's word on one of the pairs is enough; where none was asked, the rule is believed."""
+    def is_confirmed(self, probabilities: Mapping[Suspicion, float], *, beside_another: bool = False) -> bool:
+        """Tell whether a verifier's word on one of the pairs is enough; where none was asked, the rule is believed.
+
+        Args:
+            probabilities: The verifier's word, in [0, 1].
+            beside_another: Whether another clause of the answer is a denial already.
+        """
         if not self.pairs:
             return self.by_rule
-        least = _CONFIRMED_FROM if self.by_rule else _CONVICTED_FROM
+        alone, beside = _CONFIRMED_FROM if self.by_rule else _CONVICTED_FROM
+        least = beside if beside_another else alone
         return max(probabilities.get(pair, float(self.by_rule)) for pair in self.pairs) >= least
 
 
@@ -94,7 +101,11 @@ def confirmed_clauses(suspects: Mapping[int, Suspect], probabilities: Mapping[Su
         suspects: What `suspected_clauses` returned.
         probabilities: A verifier's word on the suspicions, in [0, 1].
     """
-    return frozenset(at for at, suspect in suspects.items() if suspect.is_confirmed(probabilities))
+    sure = {at for at, suspect in suspects.items() if suspect.is_confirmed(probabilities)}
+    # Who turns one statement round is likely to have turned the others round too.
+    return frozenset(
+        at for at, suspect in suspects.items() if suspect.is_confirmed(probabilities, beside_another=bool(sure - {at}))
+    )
 
 
 def _is_reworded(clause: str, statement: str) -> bool:

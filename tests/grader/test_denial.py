@@ -117,3 +117,14 @@ def test_where_no_verifier_is_asked_the_rule_is_believed() -> None:
         2: Suspect((), by_rule=True),
     }
     assert confirmed_clauses(suspects, {}) == {0, 2}
+
+
+@pytest.mark.parametrize(
+    ("by_rule", "probability", "is_confirmed"),
+    [(True, 0.15, True), (True, 0.14, False), (False, 0.5, True), (False, 0.49, False)],
+)
+def test_beside_one_denial_another_needs_less(by_rule: bool, probability: float, is_confirmed: bool) -> None:
+    sure, doubtful = ("first", "one"), ("second", "two")
+    suspects = {0: Suspect((sure,), by_rule=True), 1: Suspect((doubtful,), by_rule=by_rule)}
+    assert confirmed_clauses(suspects, {sure: 0.9, doubtful: probability}) == ({0, 1} if is_confirmed else {0})
+    assert confirmed_clauses(suspects, {sure: 0.1, doubtful: probability}) == frozenset()
