@@ -2,8 +2,11 @@
 
 from grader.agreement import adjacent_agreement, exact_agreement, qwk, rmse
 from grader.bank import ItemBank, MarkedResponse, checksums, default_bank_dir
+from grader.calibration import Calibration, calibrate, suggest, with_calibration
+from grader.cross_validation import AgreementFigures, CalibrationReport, cross_validate
 from grader.encoders import Encoder, OnnxEncoder, SentenceTransformerEncoder
 from grader.errors import (
+    CalibrationError,
     EncoderError,
     FileProblem,
     GraderError,
@@ -26,6 +29,10 @@ __all__ = [
     "EVIDENCE_NAMES",
     "MAX_ANSWER_CHARS",
     "MAX_IMPORT_ITEMS",
+    "AgreementFigures",
+    "Calibration",
+    "CalibrationError",
+    "CalibrationReport",
     "Difficulty",
     "EmbeddingStore",
     "Encoder",
@@ -60,8 +67,10 @@ __all__ = [
     "Slug",
     "Verdict",
     "adjacent_agreement",
+    "calibrate",
     "check_answer",
     "checksums",
+    "cross_validate",
     "default_bank_dir",
     "default_scoring_model",
     "exact_agreement",
@@ -69,4 +78,6 @@ __all__ = [
     "qwk",
     "read_items",
     "rmse",
+    "suggest",
+    "with_calibration",
 ]

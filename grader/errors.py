@@ -61,3 +61,7 @@ class ScoringModelError(GraderError):
 
 class MarkedDataError(GraderError):
     """A file of marked answers cannot be read."""
+
+
+class CalibrationError(GraderError):
+    """A calibration cannot be made from the marks given, cannot be read, or was made with another grader."""

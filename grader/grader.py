@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 
 from grader import weights
+from grader.appraisal import AdaptedScore, Adapter, Appraisal
 from grader.denial import confirmed_clauses, suspected_clauses
 from grader.encoders import Encoder, FloatArray, OnnxEncoder
 from grader.errors import InvalidAnswerError
@@ -43,6 +44,7 @@ class Grader:
         verifier: Verifier | None = None,
         scoring_model: ScoringModel | None = None,
         store: EmbeddingStore | None = None,
+        adapter: Adapter | None = None,
     ) -> None:
         """Put a grader together from ready parts.
 
@@ -51,6 +53,7 @@ class Grader:
             verifier: Confirms that a clause contradicts the item; without one, the rule that suspects it is believed.
             scoring_model: Turns evidence into a score; the shipped one if left out.
             store: Keeps the vectors of items on disk; without it they are made again in every process.
+            adapter: Adapts scores to marks that people gave, see `grader.calibration`; without one they are the general ones.
 
         Raises:
             ValueError: If the scoring model was made for other evidence.
@@ -61,6 +64,7 @@ class Grader:
         if self._model.names != NAMES:
             raise ValueError(f"the scoring model is for the evidence {self._model.names}, this version measures {NAMES}")
         self._store = store
+        self._adapter = adapter
         self._profiles: OrderedDict[str, ItemProfile] = OrderedDict()
         self._lock = Lock()
 
@@ -88,9 +92,14 @@ class Grader:
 
     @property
     def signature(self) -> str:
-        """Name everything but the item that can change a result: package, encoder and scoring model."""
+        """Name everything but the item that can change a result: package, encoder, scoring model, verifier and calibration."""
         parts = [f"grader-{version('answer-grader')}", self.encoder.signature, f"scoring-{self._model.signature}"]
-        return "|".join(parts if self.verifier is None else [*parts, self.verifier.signature])
+        parts += [] if self.verifier is None else [self.verifier.signature]
+        return "|".join(parts if self._adapter is None else [*parts, self._adapter.signature])
+
+    def adapted(self, adapter: Adapter | None) -> Grader:
+        """Return a grader with the same parts whose scores are adapted, or with None the general ones again."""
+        return Grader(self.encoder, verifier=self.verifier, scoring_model=self._model, store=self._store, adapter=adapter)
 
     def close(self) -> None:
         """Close the store."""
@@ -123,18 +132,27 @@ class Grader:
         Raises:
             InvalidAnswerError: If an answer cannot be graded; check answers first with `check_answer` to keep the good ones.
         """
+        appraisals = self.appraise(pairs)
+        return [
+            self._blank_result(self._profile(item)) if appraisal is None else self._result(appraisal)
+            for (item, _), appraisal in zip(pairs, appraisals, strict=True)
+        ]
+
+    def appraise(self, pairs: Sequence[tuple[Gradable, str]]) -> list[Appraisal | None]:
+        """Return what many answers are worth before any adapting, in their order, None for a blank one.
+
+        Raises:
+            InvalidAnswerError: If an answer cannot be graded.
+        """
         for _, text in pairs:
             check_answer(text)
         measured = self._measure(pairs)
         evidence = np.array([m[2].vector() for m in measured if m[2] is not None]).reshape(-1, len(NAMES))
         scores = iter(self._model.predict(evidence))
-        results = []
-        for (item, answer, numbers), matching in zip(measured, self._match(measured), strict=True):
-            if numbers is None or matching is None:
-                results.append(self._blank_result(item))
-            else:
-                results.append(self._result(item, answer, numbers, matching, float(next(scores))))
-        return results
+        return [
+            None if numbers is None or matching is None else self._appraise(item, answer, numbers, matching, float(next(scores)))
+            for (item, answer, numbers), matching in zip(measured, self._match(measured), strict=True)
+        ]
 
     def evidence_of(self, pairs: Sequence[tuple[Gradable, str]]) -> list[Evidence | None]:
         """Return the evidence of many answers in their order, None for a blank one. This is what scoring models are fitted on."""
@@ -180,10 +198,10 @@ class Grader:
             table.update(zip(chunk, self.encoder.encode(chunk), strict=True))
         return table
 
-    def _result(
+    def _appraise(
         self, item: ItemProfile, answer: TextProfile, evidence: Evidence, matching: Matching, general: float
-    ) -> GradingResult:
-        """Return the result of an answer that says something."""
+    ) -> Appraisal:
+        """Return what an answer that says something is worth."""
         authored = not item.derived and all(point.keywords for point in item.key_points)
         too_long = self.encoder.count_tokens(answer.text) > self.encoder.max_tokens
         signs = notice(item, answer, evidence, matching, authored=authored, too_long=too_long)
@@ -192,12 +210,28 @@ class Grader:
         if authored:
             score = self._model.blend(general, said=matching.said, keyword_coverage=matching.keyword_coverage)
             half_width = self._model.blend_half_width
-        return self._compose(
-            item,
-            matching,
+        return Appraisal(
+            item=item,
+            answer=answer,
+            evidence=evidence,
+            matching=matching,
+            signs=signs,
             score=rounded(min(score * signs.factor, signs.ceiling)),
             half_width=half_width,
-            similarity=evidence.similarity,
+        )
+
+    def _result(self, appraisal: Appraisal) -> GradingResult:
+        """Return the result of an answer that says something."""
+        adapted = AdaptedScore(score=appraisal.score, half_width=appraisal.half_width)
+        if self._adapter is not None:
+            adapted = self._adapter.adapt(appraisal)
+        signs = appraisal.signs
+        return self._compose(
+            appraisal.item,
+            appraisal.matching,
+            score=adapted.score,
+            half_width=adapted.half_width,
+            similarity=appraisal.evidence.similarity,
             flags=signs.flags,
             misconceptions=signs.misconceptions,
             review_reasons=signs.review_reasons,
