@@ -45,13 +45,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurvePoint:
-    """wRMSE before and after, the relative change with the ends of its interval, and the share of intervals that hold."""
+    """wRMSE before and after, its relative change with an interval, that of the RMSE, and the share of intervals that hold."""
 
     before: float
     after: float
     change: float
     low: float
     high: float
+    plain_change: float
     coverage: float
 
 
@@ -93,7 +94,13 @@ def curve_point(
     low, high = np.quantile(changes, [0.025, 0.975])
     held = np.concatenate([o.held for of_item in outcomes for o in of_item])
     return CurvePoint(
-        before=before, after=after, change=after / before - 1, low=float(low), high=float(high), coverage=float(held.mean())
+        before=before,
+        after=after,
+        change=after / before - 1,
+        low=float(low),
+        high=float(high),
+        plain_change=_rmse(outcomes, "after") / _rmse(outcomes, "before") - 1,
+        coverage=float(held.mean()),
     )
 
 
@@ -102,6 +109,11 @@ def _wrmse_pair(outcomes: Sequence[Sequence[Outcome]]) -> tuple[float, float]:
     before = np.concatenate([o.before for of_item in outcomes for o in of_item])
     after = np.concatenate([o.after for of_item in outcomes for o in of_item])
     return float(np.sqrt(weighted_errors(before, human))), float(np.sqrt(weighted_errors(after, human)))
+
+
+def _rmse(outcomes: Sequence[Sequence[Outcome]], side: str) -> float:
+    errors = np.concatenate([getattr(o, side) for of_item in outcomes for o in of_item])
+    return float(np.sqrt(np.mean(errors**2)))
 
 
 def left_out_items(grader: Grader, rule: SetRule, data_dir: Path) -> list[LearningItem]:
@@ -120,11 +132,9 @@ def main() -> None:
     fitting = {rule.name: fitting_rows(rule, data_dir) for rule in RULES if rule.fit_splits}
     marked = {name: marked_set(grader, rows) for name, rows in fitting.items()}
     fit_items = {name: learning_items(grader, rows, denials=False) for name, rows in fitting.items()}
-    print(
-        "| set, left out of every fit | marks | wRMSE before | random | change | suggested | change | 90 % intervals that hold |"
-    )
-    print("|---|---|---|---|---|---|---|---|", flush=True)
-    changes: dict[int, list[tuple[float, float]]] = {count: [] for count in MARKS}
+    print("| set, left out | marks | wRMSE before | random | change | RMSE | suggested: wRMSE | RMSE | intervals hold |")
+    print("|---|---|---|---|---|---|---|---|---|", flush=True)
+    changes: dict[int, list[tuple[float, ...]]] = {count: [] for count in MARKS}
     for rule in RULES:
         others = {name: s for name, s in marked.items() if name != rule.name}
         model, half_width = fit(others), left_out_half_width(others)
@@ -133,15 +143,15 @@ def main() -> None:
         for count in MARKS:
             drawn = curve_point(items, kernel, at_random, count=count, seeds=_SEEDS, half_width=half_width)
             chosen = curve_point(items, kernel, as_suggested(kernel), count=count, seeds=1, half_width=half_width)
-            changes[count].append((drawn.change, chosen.change))
+            changes[count].append((drawn.change, drawn.plain_change, chosen.change, chosen.plain_change))
             print(
                 f"| {rule.name} | {count} | {drawn.before:.3f} | {drawn.after:.3f} | {_percent(drawn)}"
-                f" | {chosen.after:.3f} | {_percent(chosen)} | {drawn.coverage:.0%} |",
+                f" | {drawn.plain_change:+.1%} | {_percent(chosen)} | {chosen.plain_change:+.1%} | {drawn.coverage:.0%} |",
                 flush=True,
             )
     for count, found in changes.items():
-        random, suggested = np.mean(found, axis=0)
-        print(f"| mean | {count} | | | {random:+.1%} | | {suggested:+.1%} | |")
+        random, plain, suggested, suggested_plain = np.mean(found, axis=0)
+        print(f"| mean | {count} | | | {random:+.1%} | {plain:+.1%} | {suggested:+.1%} | {suggested_plain:+.1%} | |")
 
 
 def _percent(point: CurvePoint) -> str:

@@ -58,7 +58,7 @@ class AnswerKernel:
         result: Floats = self.slope * (scores - _MIDDLE) ** 2 + self.local
         return result
 
-    def covariances(self, ones: Floats, others: Floats, *, cosines: Floats, words: Floats, denied: Flags) -> Floats:
+    def covariances(self, ones: Floats, others: Floats, *, cosines: Floats, words: Floats) -> Floats:
         """Return how the errors of some answers go with those of others, shape `(n, m)`.
 
         Args:
@@ -66,11 +66,14 @@ class AnswerKernel:
             others: Scores, shape `(m,)`.
             cosines: How alike they mean, in [-1, 1], shape `(n, m)`.
             words: Share of content words in common, in [0, 1], shape `(n, m)`.
-            denied: Where one says the opposite of the other, shape `(n, m)`: however alike their words, nothing is taken over.
         """
-        local = self.meaning * np.exp((cosines - 1) / self.reach) + self.words * words
         general = self.slope * np.outer(ones - _MIDDLE, others - _MIDDLE)
-        result: Floats = general + np.where(denied, 0.0, local)
+        result: Floats = general + self.local_covariances(cosines=cosines, words=words)
+        return result
+
+    def local_covariances(self, *, cosines: Floats, words: Floats) -> Floats:
+        """Return the part of the covariances that comes from answers being alike, whatever their scores."""
+        result: Floats = self.meaning * np.exp((cosines - 1) / self.reach) + self.words * words
         return result
 
 
@@ -83,11 +86,8 @@ class Posterior:
 
 
 def solve(among: Floats, errors: Floats) -> Floats:
-    """Return the weight of every marked answer, shape `(m,)`, from their covariances `(m, m)` and the errors of their scores.
-
-    Denials make holes in the covariances; what they leave is first made a matrix that covariances can have.
-    """
-    return np.asarray(_inverse(among) @ errors)
+    """Return the weight of every marked answer, shape `(m,)`, from their covariances `(m, m)` and the errors of their scores."""
+    return np.asarray(np.linalg.solve(among + np.eye(len(among)), errors))
 
 
 def infer(across: Floats, among: Floats, weights: Floats, variances: Floats) -> Posterior:
@@ -99,7 +99,7 @@ def infer(across: Floats, among: Floats, weights: Floats, variances: Floats) -> 
         weights: What `solve` returned, shape `(m,)`.
         variances: Of the answers before any mark, shape `(n,)`.
     """
-    known = np.einsum("nm,mk,nk->n", across, _inverse(among), across)
+    known = (across.T * np.linalg.solve(among + np.eye(len(among)), across.T)).sum(axis=0)
     remaining = (np.maximum(variances - known, 0.0) + 1) / (variances + 1)
     # A sum for each answer and not a matrix product, whose last bits would depend on how many answers there are.
     return Posterior(errors=(across * weights).sum(axis=1), remaining=remaining)
@@ -115,7 +115,7 @@ def adapt(scores: Floats, errors: Floats, *, factors: Floats, ceilings: Floats, 
         errors: By how much they are expected to be too low.
         factors: What the signs of gaming leave of a score, in [0, 1]; they leave as much of a rise.
         ceilings: What the signs let an answer have at most.
-        barred: Answers that do not rise at all.
+        barred: Answers that may fall and must not rise.
     """
     changes = np.where(errors > 0, errors * factors * ~barred, errors)
     result: Floats = np.minimum(np.clip(scores + changes, 0.0, 1.0), ceilings)
@@ -148,14 +148,8 @@ def given(prior: Floats, marked: npt.NDArray[np.int64]) -> Floats:
     """Return the covariances among answers, shape `(n, n)`, after the ones at some positions were marked."""
     if not len(marked):
         return prior
-    across = prior[:, marked]
-    return np.asarray(prior - across @ _inverse(prior[np.ix_(marked, marked)]) @ across.T)
-
-
-def _inverse(among: Floats) -> Floats:
-    """Return the inverse of covariances plus chance, negative eigenvalues taken for 0."""
-    values, vectors = np.linalg.eigh(among)
-    return np.asarray((vectors / (np.maximum(values, 0.0) + 1)) @ vectors.T)
+    across, among = prior[:, marked], prior[np.ix_(marked, marked)]
+    return np.asarray(prior - across @ np.linalg.solve(among + np.eye(len(marked)), across.T))
 
 
 _FILE = TypeAdapter(AnswerKernel)

@@ -24,8 +24,8 @@ from grader.appraisal import AdaptedScore, Appraisal
 from grader.errors import CalibrationError
 from grader.grader import Grader, check_answer
 from grader.items import MAX_ANSWER_CHARS, Gradable
-from grader.learning import LearningItem, barred
-from grader.likeness import Likeness, likeness
+from grader.learning import LearningItem
+from grader.likeness import Likeness, denies, likeness
 from grader.scoring import rounded
 
 MIN_MARKS = 3
@@ -124,7 +124,7 @@ def calibrate(grader: Grader, marked: Iterable[Marked]) -> Calibration:
         if len(known) > MAX_MARKS:
             raise CalibrationError(f"An item has {len(known)} marked answers; at most {MAX_MARKS} are learnt from.")
         said = [appraisal for appraisal, _ in known]
-        among = _covariances(kernel, said, said)
+        among = _covariances(kernel, said)
         errors = np.array([answer.score - appraisal.score for appraisal, answer in known])
         weights = tuple(round(float(weight), _WEIGHT_DECIMALS) + 0.0 for weight in solve(among, errors))
         found.append(
@@ -191,7 +191,6 @@ class _Known:
     appraisals: list[Appraisal]
     among: _Floats
     weights: _Floats
-    errors: _Floats
 
 
 class _CalibratedScores:
@@ -215,16 +214,19 @@ class _CalibratedScores:
         if found is None:
             return AdaptedScore(score=appraisal.score, half_width=appraisal.half_width)
         known = self._known(item, found)
-        alike = likeness([appraisal], known.appraisals)
+        alike = likeness([appraisal], known.appraisals, denials=False)
         scores = np.array([appraisal.score])
         across = _covariances_of(self._kernel, scores, np.array([a.score for a in known.appraisals]), alike)
         posterior = infer(across, known.among, known.weights, self._kernel.variances(scores))
+        local = self._kernel.local_covariances(cosines=alike.cosines, words=alike.words)
+        closest = known.appraisals[int(local[0].argmax())]
         score = adapt(
             scores,
             posterior.errors,
             factors=np.array([appraisal.signs.factor]),
             ceilings=np.array([appraisal.signs.ceiling]),
-            barred=barred(alike.denied, known.errors),
+            # What costs an answer its score costs it the rise too, and so does saying the opposite of what was marked.
+            barred=np.array([denies(appraisal.answer, closest.answer)]),
         )
         half_width = appraisal.half_width * float(np.sqrt(posterior.remaining[0]))
         return AdaptedScore(score=rounded(score[0]), half_width=half_width)
@@ -236,17 +238,12 @@ class _CalibratedScores:
                 return self._ready[found.content_hash]
         measured = self._grader.appraise([(item, answer.candidate_answer) for answer in found.answers])
         # Blank answers were left out when the calibration was made; a file that holds one was not made here.
-        kept = [
-            (a, answer.score, weight)
-            for a, answer, weight in zip(measured, found.answers, found.weights, strict=True)
-            if a is not None
-        ]
-        appraisals = [a for a, _, _ in kept]
+        kept = [(a, weight) for a, weight in zip(measured, found.weights, strict=True) if a is not None]
+        appraisals = [a for a, _ in kept]
         known = _Known(
             appraisals=appraisals,
-            among=_covariances(self._kernel, appraisals, appraisals),
-            weights=np.array([weight for _, _, weight in kept]),
-            errors=np.array([score - a.score for a, score, _ in kept]),
+            among=_covariances(self._kernel, appraisals),
+            weights=np.array([weight for _, weight in kept]),
         )
         with self._lock:
             self._ready[found.content_hash] = known
@@ -255,12 +252,11 @@ class _CalibratedScores:
         return known
 
 
-def _covariances(
-    kernel: AnswerKernel, ones: Sequence[Appraisal], others: Sequence[Appraisal], *, denials: bool = True
-) -> _Floats:
-    alike = likeness(ones, others, denials=denials)
-    return _covariances_of(kernel, np.array([a.score for a in ones]), np.array([a.score for a in others]), alike)
+def _covariances(kernel: AnswerKernel, answers: Sequence[Appraisal]) -> _Floats:
+    alike = likeness(answers, answers, denials=False)
+    scores = np.array([a.score for a in answers])
+    return _covariances_of(kernel, scores, scores, alike)
 
 
 def _covariances_of(kernel: AnswerKernel, ones: _Floats, others: _Floats, alike: Likeness) -> _Floats:
-    return kernel.covariances(ones, others, cosines=alike.cosines, words=alike.words, denied=alike.denied)
+    return kernel.covariances(ones, others, cosines=alike.cosines, words=alike.words)

@@ -45,7 +45,6 @@ class LearningItem:
             self.scores[columns],
             cosines=self.alike.cosines[at],
             words=self.alike.words[at],
-            denied=self.alike.denied[at],
         )
 
     def others(self, marked: Positions) -> Positions:
@@ -53,23 +52,32 @@ class LearningItem:
         return np.flatnonzero(~np.isin(self.texts, self.texts[marked]))
 
     def learn(self, kernel: AnswerKernel, marked: Positions, rows: Positions) -> tuple[Floats, Floats]:
-        """Return the adapted scores of some answers given the marks of others, and what is left of their variances."""
+        """Return the adapted scores of some answers given the marks of others, and what is left of their variances.
+
+        An answer that denies the marked one closest to it does not rise, whatever the others say.
+        """
         among, across = self.covariances(kernel, marked, marked), self.covariances(kernel, rows, marked)
         errors = self.human[marked] - self.scores[marked]
         posterior = infer(across, among, solve(among, errors), kernel.variances(self.scores[rows]))
+        at = np.ix_(rows, marked)
+        local = kernel.local_covariances(cosines=self.alike.cosines[at], words=self.alike.words[at])
         scores = adapt(
             self.scores[rows],
             posterior.errors,
             factors=self.factors[rows],
             ceilings=self.ceilings[rows],
-            barred=barred(self.alike.denied[np.ix_(rows, marked)], errors),
+            barred=self.alike.denied[rows, marked[local.argmax(axis=1)]],
         )
         return scores, posterior.remaining
 
     def suggested(self, kernel: AnswerKernel, count: int, *, marked: Sequence[int] = ()) -> list[int]:
-        """Return the answers to mark next, the most telling first; each text once, and none that is marked."""
+        """Return the answers to mark next, the most telling first; each text once, and none that is marked.
+
+        What is told is what answers have in common beyond their scores: a choice that also looks for scores far from the middle
+        takes odd answers, and marks of odd answers teach less (docs/adr/0012).
+        """
         everything, known = np.arange(len(self.texts)), np.array(marked, dtype=np.int64)
-        prior = given(self.covariances(kernel, everything, everything), known)
+        prior = given(kernel.local_covariances(cosines=self.alike.cosines, words=self.alike.words), known)
         seen = {int(text) for text in self.texts[known]}
         chosen: list[int] = []
         for at in most_telling(prior, len(everything)):
@@ -100,13 +108,3 @@ class LearningItem:
             texts=np.array([numbers[text] for text in texts], dtype=np.int64),
             alike=likeness(appraisals, appraisals, denials=denials),
         )
-
-
-def barred(denied: npt.NDArray[np.bool_], errors: Floats) -> npt.NDArray[np.bool_]:
-    """Return which answers must not rise: those that say the opposite of a marked one that is worth more than its score.
-
-    Args:
-        denied: Where an answer denies a marked one, shape `(n, m)`.
-        errors: Mark less score of the marked answers, shape `(m,)`.
-    """
-    return np.asarray((denied & (errors > 0)).any(axis=1))

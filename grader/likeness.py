@@ -15,10 +15,11 @@ from grader.profiles import TextProfile
 
 # From which two clauses are close enough in wording that signs of words tell whether they deny each other, as in `denial`.
 _CLOSE_WORDING = 0.70
-_SHARED_WORDS = 0.60
-# The share of the words they have in common that must differ in sign. Less than for what denies an item (`denial`), since a false
-# alarm costs an answer no more than a rise that another's mark would have given it.
-_DISAGREEING_SHARE = 1 / 8
+_SHARED_WORDS = 0.70
+# The share of the words they have in common that must differ in sign, as where key points are derived (`denial`).
+_DISAGREEING_SHARE = 1 / 5
+# From which share of its clauses an answer as a whole is taken to deny another, as for contradictions of an item (`signs`).
+_DENIED_CLAUSES = 1 / 5
 # Below it only rounding is left of an answer after the question is taken out of it.
 _NOTHING_LEFT = 1e-6
 
@@ -30,7 +31,7 @@ class Likeness:
     """How alike `n` answers are to `m` others; every table has shape `(n, m)`.
 
     `cosines` are of the answers with the question's direction taken out of both, in [-1, 1]; `words` is the share of content
-    words in common, in [0, 1]; `denied` where a clause of the one denies a clause of the other.
+    words in common, in [0, 1]; `denied` where the one denies the other.
     """
 
     cosines: _Floats
@@ -57,16 +58,21 @@ def likeness(ones: Sequence[Appraisal], others: Sequence[Appraisal], *, denials:
 
 
 def denies(one: TextProfile, other: TextProfile) -> bool:
-    """Tell whether a clause of one answer, close in wording to a clause of the other, says the opposite of it."""
-    for row, column in np.argwhere(one.vectors @ other.vectors.T >= _CLOSE_WORDING):
-        said, meant = one.clauses[row].text, other.clauses[column].text
-        if (
-            said != meant
-            and disagrees(said, meant, share=_DISAGREEING_SHARE)
-            and shared_words(WordIndex.of(said), WordIndex.of(meant)) >= _SHARED_WORDS
-        ):
-            return True
-    return False
+    """Tell whether an answer says the opposite of another: a fifth of its clauses deny what is closest to them there."""
+    table = one.vectors @ other.vectors.T
+    denied = sum(
+        _denies(clause.text, other.clauses[int(row.argmax())].text)
+        for clause, row in zip(one.clauses, table, strict=True)
+        if row.max() >= _CLOSE_WORDING
+    )
+    return denied >= _DENIED_CLAUSES * max(1, len(one.clauses)) and denied > 0
+
+
+def _denies(said: str, meant: str) -> bool:
+    """Tell whether a clause denies one that is close to it in meaning: most words in common, and some of them turned round."""
+    if said == meant or not disagrees(said, meant, share=_DISAGREEING_SHARE):
+        return False
+    return shared_words(WordIndex.of(said), WordIndex.of(meant)) >= _SHARED_WORDS
 
 
 def _shared(one: TextProfile, other: TextProfile) -> float:

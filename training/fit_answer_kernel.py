@@ -2,9 +2,9 @@
 
     GRADER_DATA_DIR=<folder> python -m training.fit_answer_kernel [--home DIR] [--output FILE]
 
-Of every item of the sets that may be fitted on, 3, 5 and 10 answers drawn at random are taken for marked, and the strengths are
-those that leave the least wRMSE on the others, relative to that of the general score, every set weighing the same. The general
-score of a set is that of a model fitted on the others.
+Of every item of the sets that may be fitted on, 3, 5, 10 and 20 answers drawn at random are taken for marked, and the strengths
+are those that leave the least wRMSE on the others, relative to that of the general score, every set weighing the same. The
+general score of a set is that of a model fitted on the others.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from training.data_sets import RULES, fitting_rows
 from training.fit_scoring_model import MarkedSet, fit, marked_set, open_training_grader
 from training.learning_items import learning_items, weighted_errors
 
-_MARKS = (3, 5, 10)
+_MARKS = (3, 5, 10, 20)
 # Where the search begins: slope, meaning, reach and words of a first fit by gradient, rounded.
-_START = (14.0, 9.0, 0.2, 2.5)
+_START = (8.0, 5.0, 0.22, 1.8)
 _EVALUATIONS = 150
 _DIGITS = 4
 _ATTRIBUTION = (
