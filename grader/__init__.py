@@ -19,6 +19,7 @@ from grader.errors import (
 from grader.evidence import NAMES as EVIDENCE_NAMES
 from grader.evidence import Evidence
 from grader.grader import Grader, check_answer
+from grader.groups import AnswerGroup, group_answers
 from grader.imports import MAX_IMPORT_ITEMS, ImportFormat, read_items
 from grader.items import MAX_ANSWER_CHARS, Difficulty, Gradable, Grade, Item, KeyPoint, Misconception, ReferenceAnswer, Slug
 from grader.results import EvidenceSpan, Flag, GradingResult, Interval, KeyPointMatch, Keywords, Verdict
@@ -30,6 +31,7 @@ __all__ = [
     "MAX_ANSWER_CHARS",
     "MAX_IMPORT_ITEMS",
     "AgreementFigures",
+    "AnswerGroup",
     "Calibration",
     "CalibrationError",
     "CalibrationReport",
@@ -74,6 +76,7 @@ __all__ = [
     "default_bank_dir",
     "default_scoring_model",
     "exact_agreement",
+    "group_answers",
     "mark_from_score",
     "qwk",
     "read_items",

@@ -15,8 +15,10 @@ import click
 
 from grader.cli.bank import bank
 from grader.cli.batch import batch
+from grader.cli.calibrate import calibrate
 from grader.cli.evaluate import evaluate
 from grader.cli.grade import grade
+from grader.cli.groups import groups
 from grader.cli.prepare import prepare
 from grader.cli.schema import schema
 from grader.cli.service import CommandLine
@@ -35,7 +37,7 @@ def app() -> None:
     """
 
 
-for command in (bank, batch, evaluate, grade, prepare, schema):
+for command in (bank, batch, calibrate, evaluate, grade, groups, prepare, schema):
     app.add_command(command)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from grader.cli.options import EXIT_ALL_ROWS_FAILED, bank_option, home_option, open_bank, open_grader
+from grader.cli.options import EXIT_ALL_ROWS_FAILED, bank_option, calibration_option, home_option, open_bank, open_grader
 
 
 @click.command()
@@ -16,13 +16,15 @@ from grader.cli.options import EXIT_ALL_ROWS_FAILED, bank_option, home_option, o
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped; start if there is none.")
 @click.option("--force", is_flag=True, help="Replace an OUTPUT that is there, and a stopped run.")
 @bank_option
+@calibration_option
 @home_option
 @click.pass_context
-def batch(
+def batch(  # noqa: PLR0917 click passes every option by name
     context: click.Context,
     source: Path,
     target: Path,
     bank_dir: Path | None,
+    calibration: Path | None,
     home: Path | None,
     *,
     resume: bool,
@@ -44,7 +46,7 @@ def batch(
 
     bank = open_bank(bank_dir)
     started = time.monotonic()
-    with open_grader(home) as grader:
+    with open_grader(home, calibration) as grader:
         try:
             with progress_bar() as show:
                 report: BatchReport = grade_file(grader, bank, source, target, resume=resume, force=force, on_progress=show)

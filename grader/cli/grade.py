@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from grader.cli.options import bank_option, home_option, json_option, open_bank, open_grader
+from grader.cli.options import bank_option, calibration_option, home_option, json_option, open_bank, open_grader
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -32,6 +32,7 @@ _MAX_STDIN_BYTES = 100_000
     help="Grade against an item in a YAML or JSON file.",
 )
 @bank_option
+@calibration_option
 @home_option
 @json_option
 def grade(  # noqa: PLR0917 click passes every option by name
@@ -41,6 +42,7 @@ def grade(  # noqa: PLR0917 click passes every option by name
     references: tuple[str, ...],
     item_file: Path | None,
     bank_dir: Path | None,
+    calibration: Path | None,
     home: Path | None,
     *,
     as_json: bool,
@@ -68,7 +70,7 @@ def grade(  # noqa: PLR0917 click passes every option by name
     else:
         item = open_bank(bank_dir).get(item_id)
     text = _read_stdin() if answer is None else answer
-    with open_grader(home) as grader:
+    with open_grader(home, calibration) as grader:
         result = grader.grade(item, text)
     if as_json:
         click.echo(result.to_json())

@@ -35,6 +35,13 @@ home_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the library's result as JSON.")
 
+calibration_option = click.option(
+    "--calibration",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Grade with what `grader calibrate` learnt.",
+)
+
 
 def open_bank(bank_dir: Path | None) -> ItemBank:
     """Return the bank in a folder, or the shipped one."""
@@ -58,9 +65,13 @@ def home_path(home: Path | None) -> Path:
 
 
 @contextmanager
-def open_grader(home: Path | None) -> Iterator[Grader]:
-    """Open the grader of a data folder; the first time ever, which takes some ten seconds, a line says so."""
+def open_grader(home: Path | None, calibration: Path | None = None) -> Iterator[Grader]:
+    """Open the grader of a data folder; the first time ever, which takes some ten seconds, a line says so.
+
+    With a calibration's file it grades with it.
+    """
     from grader import weights
+    from grader.calibration import Calibration, with_calibration
     from grader.grader import Grader
 
     path = home_path(home)
@@ -68,6 +79,6 @@ def open_grader(home: Path | None) -> Iterator[Grader]:
         click.echo("Preparing the encoder; this happens once and takes some ten seconds.", err=True)
     grader = Grader.from_directory(path)
     try:
-        yield grader
+        yield grader if calibration is None else with_calibration(grader, Calibration.from_json(calibration.read_bytes()))
     finally:
         grader.close()
