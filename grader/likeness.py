@@ -47,6 +47,9 @@ def likeness(ones: Sequence[Appraisal], others: Sequence[Appraisal], *, denials:
         others: Answers to the same item.
         denials: Whether to look for denials, which takes by far the longest; without it none is found.
     """
+    if not ones or not others:
+        nothing = np.zeros((len(ones), len(others)))
+        return Likeness(cosines=nothing, words=nothing, denied=nothing.astype(bool))
     left, right = _beyond_question(ones), _beyond_question(others)
     # A sum for each pair and not a matrix product, whose last bits would depend on how many answers there are.
     cosines = np.array([(right * row).sum(axis=1) for row in left]).reshape(len(ones), len(others))
@@ -83,8 +86,6 @@ def _shared(one: TextProfile, other: TextProfile) -> float:
 def _beyond_question(appraisals: Sequence[Appraisal]) -> _Floats:
     """Return unit vectors of answers without the part along the question; zeros where nothing else is left."""
     vectors = np.array([appraisal.answer.vector for appraisal in appraisals], dtype=np.float64)
-    if not len(vectors):
-        return np.zeros((0, 0))
     question = appraisals[0].item.question
     if question is not None:
         direction = question.vector.astype(np.float64)

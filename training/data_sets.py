@@ -7,9 +7,10 @@ licences). Nothing of their text is kept in this repository.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,13 +39,14 @@ class SetRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkedAnswer:
-    """One row: the item, the answer and a person's score in [0, 1]."""
+    """One row: the item, the answer and a person's score in [0, 1]; `people` are those of two, where both are known."""
 
     item: Gradable
     candidate_answer: str
     score: float
     question_id: str
     label: str | None
+    people: tuple[float, float] | None = None
 
 
 RULES: tuple[SetRule, ...] = (
@@ -142,4 +144,14 @@ def _rows(rule: SetRule, data_dir: Path, splits: Iterable[str], *, raw_scores: b
                 score=float(score),
                 question_id=str(row["question_id"]),
                 label=row.get("label_3way") or row.get("label"),
+                people=_people(row),
             )
+
+
+def _people(row: Mapping[str, Any]) -> tuple[float, float] | None:  # Any: JSON
+    """Return what two people gave by themselves as shares of the full mark, or None where that is not kept."""
+    for names in (("score_me", "score_other"), ("score1", "score2")):
+        one, other = (row.get(name) for name in names)
+        if one is not None and other is not None:
+            return float(one) / row["max_score"], float(other) / row["max_score"]
+    return None
