@@ -34,6 +34,8 @@ MAX_SUGGESTED_FROM = 2_000
 # Items whose marked answers are kept ready in memory: two hundred of them with their vectors are about 4 MB.
 _ITEMS_KEPT = 100
 _WEIGHT_DECIMALS = 8
+# Errors are at most 1 and chance weighs 1, so no weight is larger; a file that says so was not made here.
+_MOST_WEIGHT = 1.0 * MAX_MARKS
 
 _Floats = npt.NDArray[np.float64]
 
@@ -52,7 +54,7 @@ class ItemCalibration:
 
     content_hash: str
     answers: tuple[MarkedText, ...]
-    weights: tuple[float, ...]
+    weights: tuple[Annotated[float, Field(ge=-_MOST_WEIGHT, le=_MOST_WEIGHT)], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,7 @@ def test_a_report_takes_the_first_person_s_marks_and_the_set_s_scale(real_grader
     answers = [replace(row, people=(row.score, 1 - row.score)) for row in rows("How does a rainbow come about?")]
     report = report_on(real_grader, answers, max_mark=1, mark_step=1.0)
     assert (report.before.n, report.items) == (24, 1)
-    assert report.after.exact > report.before.exact
+    assert report.after.rmse < report.before.rmse
     assert report.people is not None
     assert (report.people.exact, report.people.adjacent, report.people.qwk) == (0.0, 1.0, -1.0)
     assert report_on(real_grader, rows("Why?"), max_mark=1, mark_step=1.0).people is None

@@ -109,6 +109,14 @@ def test_what_is_no_calibration_is_refused(text: str) -> None:
         Calibration.from_json(text)
 
 
+@pytest.mark.parametrize("weight", ["NaN", "Infinity", "1e9", "null"])
+def test_weights_that_no_marks_give_are_refused(weight: str, calibration: Calibration) -> None:
+    document = json.loads(calibration.to_json())
+    document["items"][0]["weights"][0] = "WEIGHT"
+    with pytest.raises(CalibrationError, match="Not a calibration"):
+        Calibration.from_json(json.dumps(document).replace('"WEIGHT"', weight))
+
+
 def test_a_calibration_of_another_grader_is_refused(real_grader: Grader, taught: Grader, calibration: Calibration) -> None:
     with pytest.raises(CalibrationError, match="make it again"):
         with_calibration(Grader(real_grader.encoder), calibration)
