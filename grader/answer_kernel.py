@@ -90,16 +90,21 @@ def solve(among: Floats, errors: Floats) -> Floats:
     return np.asarray(np.linalg.solve(among + np.eye(len(among)), errors))
 
 
-def infer(across: Floats, among: Floats, weights: Floats, variances: Floats) -> Posterior:
+def precision(among: Floats) -> Floats:
+    """Return the inverse of the covariances among the marked answers plus chance, shape `(m, m)`; made once an item."""
+    return np.asarray(np.linalg.inv(among + np.eye(len(among))))
+
+
+def infer(across: Floats, inverse: Floats, weights: Floats, variances: Floats) -> Posterior:
     """Return the expected errors of `n` answers.
 
     Args:
         across: Covariances with the marked answers, shape `(n, m)`.
-        among: Those among the marked answers, shape `(m, m)`.
+        inverse: What `precision` returned, shape `(m, m)`.
         weights: What `solve` returned, shape `(m,)`.
         variances: Of the answers before any mark, shape `(n,)`.
     """
-    known = (across.T * np.linalg.solve(among + np.eye(len(among)), across.T)).sum(axis=0)
+    known = ((across @ inverse) * across).sum(axis=1)
     remaining = (np.maximum(variances - known, 0.0) + 1) / (variances + 1)
     # A sum for each answer and not a matrix product, whose last bits would depend on how many answers there are.
     return Posterior(errors=(across * weights).sum(axis=1), remaining=remaining)

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, TypeAdapter, ValidationError
 
-from grader.answer_kernel import AnswerKernel, adapt, default_answer_kernel, infer, solve
+from grader.answer_kernel import AnswerKernel, adapt, default_answer_kernel, infer, precision, solve
 from grader.appraisal import AdaptedScore, Appraisal
 from grader.errors import CalibrationError
 from grader.grader import Grader, check_answer
@@ -191,7 +191,7 @@ class _Known:
     """The marked answers of one item, made ready."""
 
     appraisals: list[Appraisal]
-    among: _Floats
+    inverse: _Floats
     weights: _Floats
 
 
@@ -219,7 +219,7 @@ class _CalibratedScores:
         alike = likeness([appraisal], known.appraisals, denials=False)
         scores = np.array([appraisal.score])
         across = _covariances_of(self._kernel, scores, np.array([a.score for a in known.appraisals]), alike)
-        posterior = infer(across, known.among, known.weights, self._kernel.variances(scores))
+        posterior = infer(across, known.inverse, known.weights, self._kernel.variances(scores))
         local = self._kernel.local_covariances(cosines=alike.cosines, words=alike.words)
         closest = known.appraisals[int(local[0].argmax())]
         score = adapt(
@@ -244,7 +244,7 @@ class _CalibratedScores:
         appraisals = [a for a, _ in kept]
         known = _Known(
             appraisals=appraisals,
-            among=_covariances(self._kernel, appraisals),
+            inverse=precision(_covariances(self._kernel, appraisals)),
             weights=np.array([weight for _, weight in kept]),
         )
         with self._lock:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from grader.answer_kernel import AnswerKernel, adapt, given, infer, most_telling, solve
+from grader.answer_kernel import AnswerKernel, adapt, given, infer, most_telling, precision, solve
 from grader.appraisal import Appraisal
 from grader.likeness import Likeness, likeness
 from grader.scoring import ScoringModel, rounded
@@ -58,7 +58,7 @@ class LearningItem:
         """
         among, across = self.covariances(kernel, marked, marked), self.covariances(kernel, rows, marked)
         errors = self.human[marked] - self.scores[marked]
-        posterior = infer(across, among, solve(among, errors), kernel.variances(self.scores[rows]))
+        posterior = infer(across, precision(among), solve(among, errors), kernel.variances(self.scores[rows]))
         at = np.ix_(rows, marked)
         local = kernel.local_covariances(cosines=self.alike.cosines[at], words=self.alike.words[at])
         scores = adapt(

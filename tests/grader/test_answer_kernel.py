@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grader.answer_kernel import AnswerKernel, adapt, default_answer_kernel, given, infer, kernel_from_json, most_telling, solve
+from grader.answer_kernel import (
+    AnswerKernel,
+    adapt,
+    default_answer_kernel,
+    given,
+    infer,
+    kernel_from_json,
+    most_telling,
+    precision,
+    solve,
+)
 from grader.errors import CalibrationError
 
 KERNEL = AnswerKernel(slope=4.0, meaning=2.0, reach=0.5, words=1.0, provenance="by hand")
@@ -25,14 +35,14 @@ def test_one_mark_moves_its_own_answer_by_its_share_of_what_is_not_chance() -> N
     among = np.array([[3.0]])
     weights = solve(among, array(0.4))
     assert weights == pytest.approx([0.1])
-    posterior = infer(among, among, weights, array(3.0))
+    posterior = infer(among, precision(among), weights, array(3.0))
     assert posterior.errors == pytest.approx([0.3])
     assert posterior.remaining == pytest.approx([(3.0 - 9.0 / 4.0 + 1.0) / 4.0])
 
 
 def test_answers_that_have_nothing_in_common_with_the_marked_ones_learn_nothing() -> None:
     among = np.array([[3.0]])
-    posterior = infer(np.array([[0.0]]), among, solve(among, array(0.4)), array(3.0))
+    posterior = infer(np.array([[0.0]]), precision(among), solve(among, array(0.4)), array(3.0))
     assert (posterior.errors[0], posterior.remaining[0]) == (0.0, 1.0)
 
 
