@@ -80,6 +80,11 @@ def fitting_rows(rule: SetRule, data_dir: Path) -> list[MarkedAnswer]:
     return list(_rows(rule, data_dir, rule.fit_splits, raw_scores=False))
 
 
+def split_rows(rule: SetRule, data_dir: Path, splits: Iterable[str]) -> list[MarkedAnswer]:
+    """Return the rows of some splits of a set, for measuring by another rule than the set's own."""
+    return list(_rows(rule, data_dir, splits, raw_scores=False))
+
+
 def balanced_weights(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return weights that give each non-empty bin of width 0.1 the same total, summing to 1; shape as `scores`."""
     bins = np.minimum((scores * 10 + 1e-9).astype(int), 9)
