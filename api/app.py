@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
@@ -20,7 +21,7 @@ from api.dependencies import Slots, State
 from api.keys import KEYLESS, ensure_tenant, has_keys
 from api.metrics import Metrics
 from api.middleware import MAX_BODY_BYTES, BodyLimit, SecurityHeaders
-from api.routers import banks, grades, health, items, results, reviews, usage
+from api.routers import banks, grades, health, items, pages, results, reviews, usage
 from api.settings import Settings
 from api.storage import migrations
 from api.storage.database import Database, parse_url
@@ -66,6 +67,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(logs.RequestLog, metrics=metrics)
     for router in (grades.router, items.router, banks.router, results.router, reviews.router, usage.router, health.router):
         app.include_router(router)
+    app.include_router(pages.router)
+    app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     return app
 
 

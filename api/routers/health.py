@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import PlainTextResponse, RedirectResponse, Response
+from fastapi import APIRouter, Depends
+from fastapi.responses import PlainTextResponse, Response
 from sqlalchemy.exc import OperationalError
 
 from api.access import REFUSALS, get_access, limit_rate, requires
@@ -63,9 +63,3 @@ def read_info(settings: SettingsDep, bank: BankDep, grader: GraderDep) -> Info:
 def read_metrics(metrics: MetricsDep) -> Response:
     """Tell Prometheus how much is asked, how long it takes, and how much of it is for review."""
     return Response(metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-@router.get("/", include_in_schema=False)
-def redirect_to_docs(request: Request) -> RedirectResponse:
-    """Lead a person who opens the server's address to the page of API docs."""
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")

@@ -21,11 +21,6 @@ from api.settings import Settings
 ROW = {"item_id": "dropout", "candidate_answer": "Random neurons are switched off during training."}
 
 
-def test_front_door_leads_to_the_docs(client: TestClient) -> None:
-    response = client.get("/", follow_redirects=False)
-    assert (response.status_code, response.headers["location"]) == (307, "/docs")
-
-
 def test_docs_load_nothing_from_elsewhere(client: TestClient) -> None:
     page = client.get("/docs").text
     assert "//" not in re.sub(r"// .*|<!--.*-->", "", page)

@@ -1,0 +1,56 @@
+"""What the practice pages show: questions to choose from, and a result with the answer's own words beside each key point."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from grader import GradingResult, Item
+
+MAX_INTERVIEW = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A piece of the answer; `points` are the numbers of the key points that it is the proof of, from 1 up."""
+
+    text: str
+    points: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """The questions of one section of the bank, in their order."""
+
+    name: str
+    items: tuple[Item, ...]
+
+
+def sections(items: Sequence[Item], *, topic: str, difficulty: str) -> list[Section]:
+    """Return the questions that are asked for, section by section; an empty topic or difficulty asks for all."""
+    wanted = [i for i in items if topic in ("", i.topic) and difficulty in ("", i.difficulty.value)]
+    names = dict.fromkeys(item.section for item in wanted)
+    return [Section(name=name, items=tuple(item for item in wanted if item.section == name)) for name in names]
+
+
+def interview(items: Sequence[Item], count: int, rng: random.Random) -> list[str]:
+    """Return the ids of some questions in any order, at most as many as there are."""
+    return [item.id for item in rng.sample(list(items), min(count, MAX_INTERVIEW, len(items)))]
+
+
+def pieces(answer: str, result: GradingResult) -> list[Piece]:
+    """Return the answer cut wherever the proof of a key point begins or ends; joined they are the answer."""
+    spans = [(span.start, span.end, number) for number, point in enumerate(result.key_points, start=1) for span in point.evidence]
+    cuts = sorted({0, len(answer), *(start for start, _, _ in spans), *(end for _, end, _ in spans)})
+    return [
+        Piece(text=answer[start:end], points=tuple(dict.fromkeys(n for s, e, n in spans if s <= start and end <= e)))
+        for start, end in pairwise(cuts)
+    ]
+
+
+def point_name(point_id: str) -> str:
+    """Return the id of a key point as words: its text may be the answer that the learner is to find."""
+    words = point_id.replace("-", " ")
+    return words[:1].upper() + words[1:]

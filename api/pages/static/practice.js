@@ -1,0 +1,159 @@
+// What the pages add where scripts run. Without this file every form still works; nothing of an answer leaves the origin.
+const HISTORY = "grader.history";
+const MOST_KEPT = 500;
+
+const read = (name, fallback) => {
+  try {
+    return JSON.parse(localStorage.getItem(name)) ?? fallback;
+  } catch {
+    return fallback;
+  }
+};
+const write = (name, value) => {
+  try {
+    localStorage.setItem(name, JSON.stringify(value));
+  } catch {
+    // A browser that keeps nothing still grades.
+  }
+};
+const percent = (score) => `${Math.round(score * 100)} %`;
+
+function answering(form) {
+  const field = form.elements.candidate_answer;
+  const count = document.getElementById("count");
+  const status = document.getElementById("status");
+  const results = document.getElementById("results");
+  const draft = `grader.draft.${form.dataset.item}`;
+  const tell = () => {
+    const words = field.value.trim() ? field.value.trim().split(/\s+/u).length : 0;
+    count.textContent = form.dataset.words.replace("{n}", words);
+  };
+  if (!field.value) field.value = read(draft, "");
+  tell();
+  field.addEventListener("input", () => {
+    write(draft, field.value);
+    tell();
+  });
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      form.requestSubmit();
+    }
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("button[type=submit]");
+    button.disabled = true;
+    try {
+      const response = await fetch(location.href, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const result = page.querySelector("#results .result");
+      if (!result) throw new Error(page.querySelector("[role=alert] p")?.textContent ?? form.dataset.failed);
+      show(results, document.importNode(result, true));
+      status.textContent = result.dataset.announce;
+      remember(form.dataset, Number(result.dataset.score), field.value);
+    } catch (error) {
+      status.textContent = "";
+      const notice = document.createElement("p");
+      notice.className = "card notice";
+      notice.setAttribute("role", "alert");
+      notice.textContent = error instanceof TypeError ? form.dataset.failed : error.message;
+      results.prepend(notice);
+    } finally {
+      button.disabled = false;
+    }
+  });
+}
+
+function show(results, result) {
+  results.querySelectorAll(".notice[role=alert], .result.earlier").forEach((old) => old.remove());
+  const before = results.querySelector(".result");
+  if (before) {
+    before.classList.add("earlier");
+    before.querySelector("h2").textContent += ` · ${results.dataset.earlier}`;
+    before.querySelectorAll("[id]").forEach((named) => named.removeAttribute("id"));
+    before.removeAttribute("aria-labelledby");
+  }
+  results.prepend(result);
+  pointing(result);
+  result.scrollIntoView({ block: "nearest" });
+}
+
+// Pointing at a key point shows the words of the answer that earned it.
+function pointing(result) {
+  const answer = result.querySelector(".answer");
+  for (const button of result.querySelectorAll(".point")) {
+    const turn = (on) => {
+      answer.classList.toggle("pointing", on);
+      for (const mark of answer.querySelectorAll("mark")) {
+        mark.classList.toggle("on", on && mark.dataset.points.split(" ").includes(button.dataset.point));
+      }
+    };
+    for (const [name, on] of [["mouseenter", true], ["focus", true], ["click", true], ["mouseleave", false], ["blur", false]]) {
+      button.addEventListener(name, () => turn(on));
+    }
+  }
+}
+
+function remember({ item, topic }, score, answer) {
+  const history = read(HISTORY, []);
+  history.push({ item, topic, score, answer, at: new Date().toISOString() });
+  write(HISTORY, history.slice(-MOST_KEPT));
+}
+
+function summing(section) {
+  const history = read(HISTORY, []);
+  if (!history.length) return;
+  const topics = new Map();
+  const best = new Map();
+  for (const { item, topic, score } of history) {
+    topics.set(topic, [...(topics.get(topic) ?? []), score]);
+    best.set(item, Math.max(score, best.get(item) ?? 0));
+  }
+  const chart = section.querySelector(".chart");
+  for (const [topic, scores] of topics) {
+    const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
+    const row = document.createElement("div");
+    const name = document.createElement("span");
+    name.textContent = `${topic} (${scores.length})`;
+    const meter = Object.assign(document.createElement("meter"), { min: 0, max: 1, value: mean });
+    meter.setAttribute("aria-label", `${topic}: ${percent(mean)}`);
+    const figure = document.createElement("span");
+    figure.textContent = percent(mean);
+    row.append(name, meter, figure);
+    chart.append(row);
+  }
+  for (const link of document.querySelectorAll("[data-item]")) {
+    if (best.has(link.dataset.item)) link.querySelector(".best").textContent = percent(best.get(link.dataset.item));
+  }
+  section.hidden = false;
+  document.getElementById("export").addEventListener("click", () => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([JSON.stringify(read(HISTORY, []), null, 1)], { type: "application/json" }));
+    link.download = "practice.json";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  });
+  document.getElementById("forget").addEventListener("click", () => {
+    localStorage.removeItem(HISTORY);
+    location.reload();
+  });
+}
+
+function timing(timer) {
+  const end = Date.now() + Number(timer.dataset.minutes) * 60_000;
+  const tick = () => {
+    const left = Math.max(0, Math.round((end - Date.now()) / 1000));
+    timer.textContent = left ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : timer.dataset.over;
+    if (left) setTimeout(tick, 1000);
+  };
+  tick();
+}
+
+const form = document.getElementById("answer-form");
+if (form) answering(form);
+const history = document.getElementById("history");
+if (history) summing(history);
+const timer = document.getElementById("timer");
+if (timer) timing(timer);
+document.querySelectorAll(".result").forEach(pointing);

@@ -1,0 +1,149 @@
+"""The practice pages as they are sent, before any browser: headers, languages, refusals, and text that stays text."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from importlib.resources import files
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.keys import Scope
+from api.pages.practice import interview, pieces, point_name, sections
+from api.pages.words import LANGUAGES, language_for, words_of
+from grader import Grader, ItemBank
+
+MakeKey = Callable[..., dict[str, str]]
+GOOD = "While training, dropout switches off a random share of the neurons, so that the network does not overfit."
+
+
+def test_the_front_page_lists_every_question_by_section(client: TestClient, shipped_bank: ItemBank) -> None:
+    page = client.get("/").text
+    assert all(f'href="/practice/{item.id}"' in page for item in shipped_bank)
+    chosen = client.get("/", params={"topic": "Basics", "difficulty": "hard"}).text
+    hard = [item for item in shipped_bank if (item.topic, item.difficulty.value) == ("Basics", "hard")]
+    assert chosen.count('href="/practice/') == len(hard)
+
+
+def test_pages_allow_no_script_or_style_in_line_and_have_none(client: TestClient) -> None:
+    for response in (client.get("/"), client.post("/practice/dropout", data={"candidate_answer": GOOD})):
+        policy = response.headers["content-security-policy"]
+        assert "unsafe-inline" not in policy
+        assert "default-src 'none'" in policy
+        assert not {"<style", " style=", "onclick=", "javascript:"} & set(response.text.split('"'))
+        assert "<style" not in response.text
+        assert " style=" not in response.text
+
+
+def test_a_form_without_scripts_leads_to_the_score_and_stores_nothing(service: TestClient) -> None:
+    page = service.post("/practice/dropout", data={"candidate_answer": GOOD}).text
+    score = service.post("/v1/grades", json={"item_id": "dropout", "candidate_answer": GOOD}).json()["score"]
+    assert f'data-score="{score}"' in page
+    assert service.get("/v1/results").json()["results"] == []
+
+
+def test_markup_in_an_answer_is_shown_and_never_run(client: TestClient) -> None:
+    page = client.post("/practice/dropout", data={"candidate_answer": f"<script>alert(1)</script> {GOOD}"}).text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_reference_answers_and_key_points_stay_with_the_owner(client: TestClient, shipped_bank: ItemBank) -> None:
+    item = shipped_bank.get("dropout")
+    pages = client.get("/practice/dropout").text + client.post("/practice/dropout", data={"candidate_answer": "No idea."}).text
+    assert not [ref.text for ref in item.reference_answers if ref.text in pages]
+    assert not [point.text for point in item.key_points if point.text in pages]
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "said"),
+    [
+        ("/practice/no-such-item", 404, "There is no such question."),
+        ("/practice/dropout?of=99", 422, "Something in the address"),
+        ("/interview?count=0", 422, "Something in the address"),
+    ],
+)
+def test_a_refusal_is_a_page(client: TestClient, address: str, status: int, said: str) -> None:
+    response = client.get(address)
+    assert response.status_code == status
+    assert response.headers["content-type"].startswith("text/html")
+    assert said in response.text
+
+
+def test_too_long_an_answer_is_refused_with_a_sentence(client: TestClient) -> None:
+    response = client.post("/practice/dropout", data={"candidate_answer": "x" * 20_001})
+    assert response.status_code == 422
+    assert "at most 20000 are read" in response.text
+
+
+def test_where_there_are_keys_the_pages_say_what_to_do(service: TestClient, make_key: MakeKey) -> None:
+    make_key(Scope.GRADE)
+    response = service.get("/")
+    assert response.status_code == 401
+    assert "run with keys" in response.text
+
+
+def test_a_form_of_another_site_is_not_graded(client: TestClient) -> None:
+    response = client.post("/practice/dropout", data={"candidate_answer": GOOD}, headers={"origin": "https://evil.example"})
+    assert response.status_code == 401
+
+
+def test_an_interview_names_the_questions_that_follow(client: TestClient) -> None:
+    response = client.get("/interview", params={"count": 3, "minutes": 2}, follow_redirects=False)
+    assert response.status_code == 303
+    assert response.headers["location"].count("queue=") == 2
+    assert "Question 1 of 3" in client.get(response.headers["location"]).text
+    nothing = client.get("/interview", params={"topic": "Cooking"}, follow_redirects=False)
+    assert nothing.headers["location"] == "/"
+
+
+def test_no_question_is_asked_twice_in_an_interview(shipped_bank: ItemBank) -> None:
+    every = [item for section in sections(shipped_bank.items, topic="", difficulty="") for item in section.items]
+    chosen = interview(every, 20, random.Random(1))  # noqa: S311 nothing is secret
+    assert len(chosen) == len(set(chosen)) == 20
+
+
+def test_the_pieces_of_an_answer_join_to_the_answer(real_grader: Grader, shipped_bank: ItemBank) -> None:
+    answer = f"{GOOD}\n\nIt is a kind of regularisation; <b>robust</b> features result."
+    result = real_grader.grade(shipped_bank.get("dropout"), answer)
+    cut = pieces(answer, result)
+    assert "".join(piece.text for piece in cut) == answer
+    proven = {number for piece in cut for number in piece.points}
+    assert proven == {n for n, point in enumerate(result.key_points, start=1) if point.evidence}
+
+
+def test_a_key_point_is_named_by_its_id() -> None:
+    assert point_name("random-switch-off") == "Random switch off"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "accepted", "language"),
+    [
+        (None, "de-AT,de;q=0.9,en;q=0.5", "de"),
+        (None, "fr, en-GB", "en"),
+        (None, "", "en"),
+        ("de", "en", "de"),
+        ("xx", "en", "en"),
+    ],
+)
+def test_the_language_is_the_one_chosen_or_the_first_accepted(chosen: str | None, accepted: str, language: str) -> None:
+    assert language_for(chosen, accepted) == language
+
+
+def test_every_language_has_the_same_strings_with_the_same_places() -> None:
+    english = words_of("en")
+    for language in LANGUAGES:
+        words = words_of(language)
+        assert words.keys() == english.keys()
+        for name, text in words.items():
+            assert sorted(part.split("}")[0] for part in text.split("{")[1:]) == sorted(
+                part.split("}")[0] for part in english[name].split("{")[1:]
+            )
+
+
+def test_every_string_is_used() -> None:
+    folder = files("api.pages") / "templates"
+    templates = "".join(entry.read_text(encoding="utf-8") for entry in folder.iterdir())
+    families = ("difficulty_", "grade_", "verdict_")
+    assert [name for name in words_of("en") if f"t.{name}" not in templates and not name.startswith(families)] == []

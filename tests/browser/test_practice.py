@@ -1,0 +1,121 @@
+"""The practice pages in a real browser, on the real service: every flow, at desktop and phone width."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_core_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+GOOD = "While training, dropout switches off a random share of the neurons, so that the network does not overfit."
+WIDTHS = {"desktop": {"width": 1200, "height": 900}, "phone": {"width": 390, "height": 844}}
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(params=list(WIDTHS))
+def page(request: pytest.FixtureRequest, open_page: OpenPage) -> Page:
+    """Return a page of one width that fails the test where the browser complains or asks elsewhere."""
+    return open_page(viewport=WIDTHS[request.param])
+
+
+@pytest.fixture
+def keep(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
+    """Return what keeps a screenshot in pytest's cache, named after the test."""
+    assert request.config.cache is not None
+    folder = Path(request.config.cache.mkdir("screenshots"))
+    name = re.sub(r"\W+", "-", request.node.name)
+
+    def take(page: Page, what: str) -> None:
+        page.screenshot(path=folder / f"{name}-{what}.png", full_page=True)
+
+    return take
+
+
+def assert_accessible(page: Page) -> None:
+    found: Any = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
+    broken = [(v["id"], [node["html"][:120] for node in v["nodes"]]) for v in found["violations"]]
+    assert broken == []
+
+
+def test_a_question_is_chosen_answered_and_answered_better(page: Page, keep: Callable[[Page, str], None]) -> None:
+    page.goto("/")
+    assert_accessible(page)
+    keep(page, "questions")
+    page.get_by_role("link", name=re.compile("dropout", re.IGNORECASE)).first.click()
+    expect(page.get_by_role("button", name="Grade my answer")).to_be_visible()
+    page.get_by_label("Your answer").fill("It makes things better.")
+    expect(page.locator("#count")).to_have_text("4 words")
+    page.get_by_role("button", name="Grade my answer").click()
+    expect(page.locator(".result")).to_have_count(1)
+    page.get_by_label("Your answer").fill(GOOD)
+    page.get_by_label("Your answer").press("Control+Enter")
+    expect(page.locator(".result.earlier")).to_have_count(1)
+    expect(page.locator("#status")).to_have_text(re.compile("of 10 marks"))
+    better, worse = (float(page.locator(".result").nth(n).get_attribute("data-score") or "nan") for n in (0, 1))
+    assert better > worse
+    page.locator(".result").first.locator(".covered .point").first.hover()
+    expect(page.locator("mark.on").first).to_be_visible()
+    assert_accessible(page)
+    keep(page, "result")
+    page.goto("/")
+    expect(page.get_by_role("heading", name="Your practice so far")).to_be_visible()
+    assert_accessible(page)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as a file").click()
+    assert GOOD in Path(saved.value.path()).read_text(encoding="utf-8")
+
+
+def test_a_draft_outlives_the_page_and_markup_in_it_is_only_text(page: Page) -> None:
+    page.goto("/practice/dropout")
+    draft = "<img src=x onerror=alert(1)> Dropout switches neurons off by chance."
+    page.get_by_label("Your answer").fill(draft)
+    page.reload()
+    expect(page.get_by_label("Your answer")).to_have_value(draft)
+    page.get_by_role("button", name="Grade my answer").click()
+    expect(page.locator(".answer")).to_have_text(draft)
+    assert page.locator(".answer img").count() == 0
+
+
+def test_an_interview_leads_from_question_to_question_with_a_clock(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label("Questions").fill("2")
+    page.get_by_label("Minutes for each").fill("3")
+    page.get_by_role("button", name="Start an interview").click()
+    expect(page.locator(".crumb")).to_contain_text("Question 1 of 2")
+    expect(page.locator("#timer")).to_have_text(re.compile(r"[23]:\d\d"))
+    page.get_by_role("link", name="Next question").click()
+    expect(page.locator(".crumb")).to_contain_text("Question 2 of 2")
+    expect(page.get_by_role("link", name="Finish")).to_be_visible()
+
+
+def test_without_scripts_the_form_leads_to_the_result(open_page: OpenPage) -> None:
+    page = open_page(java_script_enabled=False)
+    page.goto("/practice/dropout")
+    page.get_by_label("Your answer").fill(GOOD)
+    page.get_by_role("button", name="Grade my answer").click()
+    expect(page.locator(".result .mark")).to_contain_text("/ 10")
+
+
+def test_the_pages_speak_german_where_the_browser_does(open_page: OpenPage) -> None:
+    page = open_page(locale="de-DE")
+    page.goto("/practice/dropout")
+    expect(page.get_by_role("button", name="Antwort bewerten")).to_be_visible()
+    page.get_by_role("link", name="English").click()
+    expect(page.get_by_role("button", name="Grade my answer")).to_be_visible()
+    page.goto("/")
+    expect(page.get_by_role("button", name="Start an interview")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_have_contrast_by_day_and_by_night(scheme: str, open_page: OpenPage, keep: Callable[[Page, str], None]) -> None:
+    page = open_page(color_scheme=scheme)
+    page.goto("/practice/dropout")
+    page.get_by_label("Your answer").fill(GOOD)
+    page.get_by_role("button", name="Grade my answer").click()
+    expect(page.locator(".result")).to_have_count(1)
+    assert_accessible(page)
+    keep(page, "result")
