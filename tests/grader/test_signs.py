@@ -271,13 +271,22 @@ def test_sentences_that_mix_the_keywords_of_many_key_points_cost(points_per_clau
 def test_keywords_that_do_not_belong_together_are_flagged_and_shown_to_a_person() -> None:
     mixed = noticed(matching=replace(MATCHED, keyword_use=KeywordUse(clauses=3, points_per_clause=3.0, share=0.5)))
     assert mixed.flags == (Flag.KEYWORD_LIST,)
-    assert mixed.review_reasons == ("The answer's sentences hold keywords that do not belong together.",)
+    assert mixed.review_reasons == ("The answer's sentences hold terms that do not belong together.",)
 
 
 def test_notes_and_derived_key_points_are_not_asked_for_keywords_that_belong_together() -> None:
     mixed = replace(MATCHED, keyword_use=KeywordUse(clauses=3, points_per_clause=3.0, share=0.5))
     assert noticed(evidence=replace(GOOD, function_share=0.2), matching=mixed).factor == 1.0
     assert noticed(matching=mixed, authored=False).factor == 1.0
+
+
+@pytest.mark.parametrize(("coverage", "pairs", "factor"), [(0.6, 0.0, 1.0), (0.8, 0.0, 0.625), (1.0, 0.0, 0.25), (1.0, 0.3, 1.0)])
+def test_all_words_of_a_reference_and_none_of_its_pairs_cost_where_key_points_are_derived(
+    coverage: float, pairs: float, factor: float
+) -> None:
+    loose = replace(GOOD, coverage=coverage, bigram_coverage=pairs)
+    assert noticed(evidence=loose, authored=False).factor == pytest.approx(factor)
+    assert noticed(evidence=loose).factor == 1.0
 
 
 def test_one_sentence_may_name_every_key_point() -> None:
@@ -291,3 +300,8 @@ def test_a_few_keywords_and_nothing_else_are_a_heap_unless_a_reference_is_one_to
     answer = "neurons, training, overfitting"
     assert noticed(answer, matching=only).ceiling == 0.15
     assert noticed(answer, matching=only, references=("Sigmoid, tanh, ReLU.", REFERENCE)).ceiling == 1.0
+
+
+def test_a_reference_of_a_few_words_has_no_pairs_to_be_held() -> None:
+    loose = replace(GOOD, coverage=1.0, bigram_coverage=0.0)
+    assert noticed(evidence=loose, references=(REFERENCE, "It drops neurons."), authored=False).factor == 1.0
