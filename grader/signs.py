@@ -60,7 +60,7 @@ _PAIRS_WEIGHT = 1.5
 _LOOSE_WORDS_LEAST = 6
 _LOOSE_WORDS_FROM = 0.70
 _LOOSE_WORDS_FULL = 0.90
-_SCATTER_COST = 0.75
+_SCATTER_COST = 0.55
 _SCATTER_FLAG_ABOVE = 0.5
 # Words in an order that sentences do not have: below a line that lies lower for short texts, where chance has more play, the
 # mark falls over a ramp. Nine in ten references with their words shuffled lie below it, and of the answers of people one or two
