@@ -147,3 +147,8 @@ def test_every_string_is_used() -> None:
     templates = "".join(entry.read_text(encoding="utf-8") for entry in folder.iterdir())
     families = ("difficulty_", "grade_", "verdict_")
     assert [name for name in words_of("en") if f"t.{name}" not in templates and not name.startswith(families)] == []
+
+
+def test_another_language_keeps_the_place_in_an_interview(client: TestClient) -> None:
+    page = client.get("/practice/dropout?of=2&minutes=3&queue=optimiser").text
+    assert 'href="?of=2&amp;minutes=3&amp;queue=optimiser&amp;lang=de"' in page
