@@ -12,10 +12,13 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+from threading import Lock
 
 import snowballstemmer
 
 _STEMMER = snowballstemmer.stemmer("english")
+# It keeps the word it is at in itself: two threads at once would get each other's stems, and keep them.
+_STEMMER_LOCK = Lock()
 
 
 # A letter with the marks that follow it, so that a text in decomposed form has the same words.
@@ -214,7 +217,8 @@ def stem(word: str) -> str:
         return lowered.replace(",", "")
     lowered = lowered.removesuffix("'s")
     lowered = _irregular_forms().get(lowered, lowered)
-    return str(_STEMMER.stemWord(_american(lowered)))
+    with _STEMMER_LOCK:
+        return str(_STEMMER.stemWord(_american(lowered)))
 
 
 def _american(word: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
@@ -172,6 +174,28 @@ def test_forms_of_a_word_share_a_stem(one: str, other: str) -> None:
 )
 def test_different_words_keep_different_stems(one: str, other: str) -> None:
     assert stem(one) != stem(other)
+
+
+def test_threads_do_not_get_each_others_stems() -> None:
+    vocabulary = sorted({w.text for item in _long_words() for w in words(item)})
+    expected = [stem(word) for word in vocabulary]
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(5):
+            stem.cache_clear()
+            with ThreadPoolExecutor(8) as executor:
+                for found in executor.map(lambda _: [stem(word) for word in vocabulary], range(8)):
+                    assert found == expected
+    finally:
+        sys.setswitchinterval(switch)
+
+
+def _long_words() -> list[str]:
+    """Return texts with many endings that take the stemmer several steps."""
+    roots = ("regular", "general", "normal", "initial", "optim", "parallel", "character", "real", "local", "special")
+    endings = ("isation", "isations", "izing", "ized", "ity", "ities", "ness", "ly", "ism", "istic", "istically", "ous")
+    return [" ".join(root + ending for ending in endings) for root in roots]
 
 
 def test_content_stems_leave_grammar_out_and_keep_order_and_repeats() -> None:
