@@ -72,12 +72,26 @@ async def limit_rate(request: Request, access: AccessDep) -> None:
     Raises:
         RateLimitedError: If it is more than the key's limit.
     """
+    if access.key_id:
+        _count(request, access, len(await request.body()))
+
+
+def limit_upload_rate(request: Request, access: AccessDep) -> None:
+    """Count what a key sends before it is read, by the length that it is said to have.
+
+    Raises:
+        RateLimitedError: If it is more than the key's limit.
+    """
+    announced = request.headers.get("content-length", "")
+    if access.key_id:
+        _count(request, access, int(announced) if announced.isdecimal() else 0)
+
+
+def _count(request: Request, access: Access, size: int) -> None:
     state = state_of(request)
-    if not access.key_id:
-        return
     limit = _parsed(access.rate_limit or state["settings"].rate_limit)
     # A body that is larger than the whole limit passes when nothing else was sent, or it never could.
-    cost = min(limit.amount, max(1, math.ceil(len(await request.body()) / _UNIT_BYTES)))
+    cost = min(limit.amount, max(1, math.ceil(size / _UNIT_BYTES)))
     if not state["limiter"].hit(limit, access.key_id, cost=cost):
         wait = state["limiter"].get_window_stats(limit, access.key_id).reset_time - time.time()
         raise RateLimitedError(str(limit), max(1, math.ceil(wait)))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -18,14 +19,18 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 
 from api import logs, problems
 from api.dependencies import Slots, State
+from api.jobs.work import Work
 from api.keys import KEYLESS, ensure_tenant, has_keys
 from api.metrics import Metrics
 from api.middleware import MAX_BODY_BYTES, BodyLimit, SecurityHeaders
-from api.routers import banks, grades, health, items, pages, results, reviews, usage
+from api.routers import banks, grades, health, items, jobs, pages, results, reviews, usage
 from api.settings import Settings
 from api.storage import migrations
 from api.storage.database import Database, parse_url
 from grader import Grader, ItemBank
+
+if TYPE_CHECKING:
+    from api.jobs.engine import Engine
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.metrics = metrics
     problems.install(app)
-    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, max_upload_bytes=settings.max_upload_bytes)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
@@ -65,9 +70,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.add_middleware(SecurityHeaders)
     app.add_middleware(logs.RequestLog, metrics=metrics)
-    for router in (grades.router, items.router, banks.router, results.router, reviews.router, usage.router, health.router):
-        app.include_router(router)
-    app.include_router(pages.router)
+    for module in (grades, jobs, items, banks, results, reviews, usage, health, pages):
+        app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     return app
 
@@ -80,6 +84,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
     database = open_database(settings)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="loading") as executor:
         loading = executor.submit(_load_grader, settings, bank)
+        worker = executor.submit(_start_worker, settings, loading, database, bank, app.state.metrics)
         yield State(
             settings=settings,
             bank=bank,
@@ -89,6 +94,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
             database=database,
             limiter=SlidingWindowCounterRateLimiter(MemoryStorage()),
         )
+    if worker.exception() is None and (engine := worker.result()) is not None:
+        engine.stop()
     database.close()
     if loading.exception() is None:
         loading.result().close()
@@ -120,3 +127,21 @@ def _load_grader(settings: Settings, bank: ItemBank) -> Grader:
         raise
     logger.info("Ready after %.1f s: bank %s, %d texts newly embedded.", time.monotonic() - began, bank.version, made)
     return grader
+
+
+def _start_worker(
+    settings: Settings, loading: Future[Grader], database: Database, bank: ItemBank, metrics: Metrics
+) -> Engine | None:
+    """Return the engine that grades the rows of jobs in this process, at work; None where that is left to others."""
+    if not settings.work_on_jobs or loading.exception() is not None:
+        return None
+    # What carries out jobs takes half a second to import, which would delay the first grade.
+    from api.jobs.engine import Engine  # noqa: PLC0415
+
+    try:
+        engine = Engine(Work(database=database, bank=bank, grader=loading.result(), metrics=metrics))
+        engine.start()
+    except Exception:
+        logger.exception("Jobs are not worked on in this process.")
+        raise
+    return engine

@@ -87,7 +87,7 @@ def require_json(request: Request) -> None:
     Raises:
         UnsupportedMediaTypeError: If the header is missing or names another type.
     """
-    if _media_type(request) != "application/json":
+    if media_type(request) != "application/json":
         raise UnsupportedMediaTypeError
 
 
@@ -97,13 +97,14 @@ def import_format(request: Request) -> ImportFormat:
     Raises:
         UnsupportedMediaTypeError: If the header is missing or names another type.
     """
-    kind = IMPORT_TYPES.get(_media_type(request))
+    kind = IMPORT_TYPES.get(media_type(request))
     if kind is None:
         raise UnsupportedMediaTypeError(*IMPORT_TYPES)
     return kind
 
 
-def _media_type(request: Request) -> str:
+def media_type(request: Request) -> str:
+    """Return the kind of body that a request declares, in lower case and without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 

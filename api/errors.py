@@ -62,7 +62,7 @@ class BodyTooLargeError(HTTPException):
     """The body has more bytes than are accepted."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(413, f"The body is larger than {limit} bytes. Send a batch in several requests.")
+        super().__init__(413, f"The body is larger than {limit} bytes. Send it in several requests.")
 
 
 class BodyTooSlowError(HTTPException):
@@ -120,6 +120,24 @@ class SubjectNotFoundError(GraderError):
 
     def __init__(self) -> None:
         super().__init__("Nothing is stored about this subject.")
+
+
+class JobNotFoundError(GraderError):
+    """The tenant has no job of this id."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"There is no job {job_id!r}.")
+
+
+class JobStateError(GraderError):
+    """What was asked of a job cannot be done in the state that it is in."""
+
+    def __init__(self, wish: str, state: str) -> None:
+        super().__init__(f"A job that is {state} cannot {wish}.")
+
+
+class InvalidTableError(GraderError):
+    """A table of answers cannot be read, or not be graded."""
 
 
 class KeyReusedError(GraderError):

@@ -139,6 +139,8 @@ INFO: dict[str, Any] = {
         "max_answer_chars": 20_000,
         "max_batch_rows": 1_000,
         "max_body_bytes": 8_000_000,
+        "max_upload_bytes": 1_000_000_000,
+        "max_job_rows": 1_000_000,
         "max_page_items": 100,
         "max_in_flight": 16,
     },
@@ -239,4 +241,45 @@ _AGREEMENT: dict[str, Any] = {"answers": 40, "exact": 0.7, "adjacent": 0.95, "qw
 AGREEMENT_REPORT: dict[str, Any] = {"with_machine": _AGREEMENT, "between_reviewers": _AGREEMENT}
 USAGE_REPORT: dict[str, Any] = {
     "days": [{"day": "2026-03-01", "key_name": "quiz", "requests": 120, "answers": 480, "characters": 96_000}]
+}
+JOB: dict[str, Any] = {
+    "id": "019a3c4d00112233445566778899aabb",
+    "name": "Spring exam",
+    "created_at": "2026-03-03T08:00:00Z",
+    "state": "running",
+    "bank_id": "shipped",
+    "store": False,
+    "columns": ["item_id", "candidate_answer", "student"],
+    "rows": 12_000,
+    "rows_done": 3_072,
+    "rows_failed": 2,
+    "rows_for_review": 610,
+    "rows_per_second": 64.0,
+    "seconds_left": 139.5,
+}
+JOB_PAGE: dict[str, Any] = {"jobs": [JOB], "next_cursor": JOB["id"]}
+JOB_SUMMARY: dict[str, Any] = {
+    "rows": 40,
+    "graded": 38,
+    "failed": 2,
+    "for_review": 9,
+    "mean_score": 0.5861,
+    "histogram": [4, 1, 0, 1, 1, 2, 0, 1, 2, 1, 2, 3, 1, 2, 4, 5, 3, 2, 2, 1],
+    "flags": {"contradicts": 3, "off_topic": 2},
+    "items": {"dropout": {"answers": 38, "mean_score": 0.5861, "standard_deviation": 0.2817, "for_review": 9}},
+}
+NEW_JOBS: dict[str, Any] = {
+    "application/json": {
+        "schema": {"type": "array", "items": {"type": "object"}},
+        "examples": {"list": {"summary": "A JSON list", "value": [_ROW]}},
+    },
+    "text/csv": {
+        "schema": {"type": "string"},
+        "examples": {"csv": {"summary": "CSV", "value": f"item_id,candidate_answer,student\ndropout,{_ANSWER},17\n"}},
+    },
+    "application/jsonl": {
+        "schema": {"type": "string"},
+        "examples": {"jsonl": {"summary": "JSONL", "value": json.dumps(_ROW)}},
+    },
+    "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
 }

@@ -10,13 +10,12 @@ from datetime import datetime
 from enum import StrEnum
 
 from api.storage.tables import Result
+from grader.batch.output import harmless
 
 _COLUMNS = (
     "id", "created_at", "key_name", "bank_id", "item_id", "item_version", "content_hash", "attempt_id", "subject_id",
     "candidate_answer", "score", "mark", "needs_review", "signature", "grading_ms", "replaces_id", "replaced", "result",
 )  # fmt: skip
-# What a spreadsheet takes for the beginning of a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 Chunks = Iterator[Sequence[Result]]
 
@@ -47,7 +46,7 @@ def _csv(chunks: Chunks) -> Iterator[bytes]:
     writer = csv.writer(buffer)
     writer.writerow(_COLUMNS)
     for rows in chunks:
-        writer.writerows([_harmless(value) for value in _values(row)] for row in rows)
+        writer.writerows([_cell(value) for value in _values(row)] for row in rows)
         yield _taken(buffer)
     yield _taken(buffer)
 
@@ -116,10 +115,10 @@ def _values(row: Result) -> list[object]:
     return [getattr(row, name) for name in _COLUMNS]
 
 
-def _harmless(value: object) -> object:
+def _cell(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+    return harmless(value) if isinstance(value, str) else value
 
 
 def _moment(value: object) -> str:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from api.items import HeldAgainst, Items
 from api.keys import Access
 from api.metrics import Metrics
-from api.problems import Problem, problem_of, validation_problem
+from api.problems import Location, Problem, problem_of, validation_problem
 from api.results import NewResult, Results
 from api.schemas import BatchResult, BatchRow, GradeBatch, GradedAnswer, GradeRequest
 from api.usage import UsageBook
@@ -43,7 +43,7 @@ class Grading:
 
     def grade_batch(self, batch: GradeBatch) -> BatchResult:
         """Grade what can be graded, in its order; each bad row gets a problem. Every distinct text is encoded once."""
-        read = [self._read(row, index) for index, row in enumerate(batch.rows)]
+        read = [self.read(row, ("body", "rows", index)) for index, row in enumerate(batch.rows)]
         good = [row for row in read if not isinstance(row, Problem)]
         began = time.perf_counter()
         graded = self.grader.grade_many([(held.gradable, request.candidate_answer) for request, held in good])
@@ -56,9 +56,8 @@ class Grading:
         ]
         return BatchResult(graded=len(good), failed=len(read) - len(good), rows=rows)
 
-    def _read(self, row: object, index: int) -> tuple[GradeRequest, HeldAgainst] | Problem:
-        """Return a row with what it is to be held against, or what is wrong with it."""
-        where = ("body", "rows", index)
+    def read(self, row: object, where: Location) -> tuple[GradeRequest, HeldAgainst] | Problem:
+        """Return a row with what it is to be held against, or what is wrong with it, at a place of what was sent."""
         try:
             request = GradeRequest.model_validate(row)
             return request, self.items.find(request)

@@ -106,7 +106,23 @@ async def claim_key(request: Request, store: StoreDep, idempotency_key: Idempote
     """
     if idempotency_key is not None and request.method == "POST":
         body = await request.body()
-        request.scope["claim"] = await run_in_threadpool(_claim, store, idempotency_key, _hash_of(request, body), body)
+        digest = hashlib.sha256(body).digest()
+        names = _names_in(body)
+        request.scope["claim"] = await run_in_threadpool(_claim, store, idempotency_key, _hash_of(request, digest), names)
+
+
+def claim_upload(request: Request, store: Store, idempotency_key: str | None, digest: bytes) -> None:
+    """Claim a key for a request whose body went to disk, by the SHA-256 of that.
+
+    Its answer repeats nothing of the body, so there are no names to note.
+
+    Raises:
+        ReplayedError: If the request was answered before.
+        KeyReusedError: If another request came with the key.
+        StillRunningError: If the first request with the key is in progress.
+    """
+    if idempotency_key is not None:
+        request.scope["claim"] = _claim(store, idempotency_key, _hash_of(request, digest), set())
 
 
 def _claim_of(request: Request) -> Claim | None:
@@ -114,7 +130,7 @@ def _claim_of(request: Request) -> Claim | None:
     return claim if isinstance(claim, Claim) else None
 
 
-def _claim(store: Store, key: str, request_hash: str, body: bytes) -> Claim:
+def _claim(store: Store, key: str, request_hash: str, names: set[str]) -> Claim:
     replay_id = new_id()
     try:
         with store.write() as session:
@@ -126,7 +142,7 @@ def _claim(store: Store, key: str, request_hash: str, body: bytes) -> Claim:
                 session.execute(delete(Replay).where(Replay.id == known.id))
             session.add(Replay(id=replay_id, key=key, request_hash=request_hash))
             session.flush()
-            session.add_all(ReplayName(replay_id=replay_id, name=name) for name in sorted(_names_in(body)))
+            session.add_all(ReplayName(replay_id=replay_id, name=name) for name in sorted(names))
     except IntegrityError:
         # Another server has claimed it between our look and our row.
         raise StillRunningError from None
@@ -145,9 +161,9 @@ def _answer_of(known: Replay, request_hash: str) -> Exception:
     return ReplayedError(known.status, known.body or "")
 
 
-def _hash_of(request: Request, body: bytes) -> str:
+def _hash_of(request: Request, digest: bytes) -> str:
     address = f"{request.method} {request.url.path}?{request.url.query} {request.headers.get('content-type', '')}"
-    return hashlib.sha256(address.encode() + b"\0" + body).hexdigest()
+    return hashlib.sha256(address.encode() + b"\0" + digest).hexdigest()
 
 
 def _names_in(body: bytes) -> set[str]:

@@ -23,6 +23,7 @@ class Metrics:
         self._for_review = Counter(
             "grader_answers_for_review", "Of those, the ones that a person should look at.", registry=self.registry
         )
+        self._job_rows = Counter("grader_job_rows", "Rows of jobs that are done.", ("outcome",), registry=self.registry)
         self.in_flight = Gauge("grader_in_flight", "Grading requests in progress.", registry=self.registry)
 
     def answered(self, *, method: str, route: str, status: int, took_s: float) -> None:
@@ -34,6 +35,11 @@ class Metrics:
         """Count answers."""
         self._graded.inc(len(results))
         self._for_review.inc(sum(result.needs_review for result in results))
+
+    def job_rows(self, *, graded: int, failed: int) -> None:
+        """Count rows of a job."""
+        self._job_rows.labels("graded").inc(graded)
+        self._job_rows.labels("failed").inc(failed)
 
     def page(self) -> bytes:
         """Return all measures in the format that Prometheus reads."""

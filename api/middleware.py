@@ -12,6 +12,9 @@ from api.errors import BodyTooLargeError, BodyTooSlowError
 MAX_BODY_BYTES = 8_000_000
 # At 130 kB/s the largest body gets through; what is slower than that keeps a place for nothing.
 MAX_BODY_SECONDS = 60.0
+# Tables of answers come in by their own address, and may be large.
+UPLOAD_PATH = "/v1/jobs"
+MAX_UPLOAD_SECONDS = 1_800.0
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -29,24 +32,28 @@ class BodyLimit:
     FastAPI's own `max_body_size` answers with plain text where the length was announced, and not with a problem.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, max_seconds: float = MAX_BODY_SECONDS) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, max_seconds: float = MAX_BODY_SECONDS, max_upload_bytes: int = 0) -> None:
         self.app = app
         self.max_bytes = max_bytes
         self.max_seconds = max_seconds
+        self.max_upload_bytes = max_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with a `receive` that raises inside the route that reads the body."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        is_upload = (scope["method"], scope["path"]) == ("POST", UPLOAD_PATH)
+        max_bytes = self.max_upload_bytes if is_upload else self.max_bytes
+        max_seconds = MAX_UPLOAD_SECONDS if is_upload else self.max_seconds
         announced = Headers(scope=scope).get("content-length", "")
         read = 0
-        deadline: float | None = asyncio.get_running_loop().time() + self.max_seconds
+        deadline: float | None = asyncio.get_running_loop().time() + max_seconds
 
         async def limited() -> Message:
             nonlocal read, deadline
-            if announced.isdecimal() and int(announced) > self.max_bytes:
-                raise BodyTooLargeError(self.max_bytes)
+            if announced.isdecimal() and int(announced) > max_bytes:
+                raise BodyTooLargeError(max_bytes)
             try:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()
@@ -56,8 +63,8 @@ class BodyLimit:
                 # What follows the body is the client going away, for which there is no deadline.
                 deadline = None
             read += len(message.get("body", b""))
-            if read > self.max_bytes:
-                raise BodyTooLargeError(self.max_bytes)
+            if read > max_bytes:
+                raise BodyTooLargeError(max_bytes)
             return message
 
         await self.app(scope, limited, send)

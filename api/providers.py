@@ -11,6 +11,8 @@ from api.banks import Banks
 from api.dependencies import BankDep, GraderDep, MetricsDep
 from api.grading import Grading
 from api.items import Items
+from api.jobs.book import Jobs
+from api.jobs.intake import Intake
 from api.regrading import Regrading
 from api.results import Results
 from api.reviews import Reviews
@@ -41,6 +43,20 @@ ReviewsDep = Annotated[Reviews, Depends(get_reviews)]
 ItemsDep = Annotated[Items, Depends(get_items)]
 BanksDep = Annotated[Banks, Depends(get_banks)]
 ResultsDep = Annotated[Results, Depends(get_results)]
+
+
+def get_jobs(store: StoreDep) -> Jobs:
+    """Return the jobs."""
+    return Jobs(store)
+
+
+def get_intake(items: ItemsDep, store: StoreDep, access: AccessDep) -> Intake:
+    """Return what queues jobs."""
+    return Intake(items=items, store=store, access=access)
+
+
+IntakeDep = Annotated[Intake, Depends(get_intake)]
+JobsDep = Annotated[Jobs, Depends(get_jobs)]
 
 
 def get_usage(store: StoreDep) -> UsageBook:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from api.errors import ResultNotFoundError, SubjectNotFoundError
 from api.items import HeldAgainst
+from api.jobs.erasure import delete_jobs, erase_rows
 from api.schemas import GradeRequest
 from api.storage.columns import new_id, oldest_id
 from api.storage.database import Store
@@ -44,10 +45,7 @@ class Results:
         if not results:
             return []
         with self.store.write() as session:
-            keep_items(session, [each.held.gradable for each in results])
-            rows = [_row(each, key_name) for each in results]
-            session.add_all(rows)
-        return [row.id for row in rows]
+            return add_results(session, results, key_name=key_name)
 
     def get(self, result_id: str) -> StoredResult:
         """Return one result.
@@ -95,11 +93,14 @@ class Results:
             raise ValueError("a deletion needs an attempt or a moment")
         with self.store.write() as session:
             results = _deleted(session.execute(delete(Result).where(*chosen)))
-            replays = _delete_replays(session, f"attempt:{attempt_id}") if attempt_id is not None else 0
+            if attempt_id is not None:
+                replays = _delete_replays(session, f"attempt:{attempt_id}")
+                job_rows = erase_rows(session, attempt_id=attempt_id)
             if before is not None:
-                replays += _deleted(session.execute(delete(Replay).where(Replay.id < oldest_id(before))))
+                replays = _deleted(session.execute(delete(Replay).where(Replay.id < oldest_id(before))))
+                job_rows = delete_jobs(session, before)
         self.store.database.forget()
-        return Erased(results=results, replays=replays)
+        return Erased(results=results, replays=replays, job_rows=job_rows)
 
     def erase_subject(self, subject_id: str) -> Erased:
         """Delete all that is stored about a person.
@@ -110,10 +111,19 @@ class Results:
         with self.store.write() as session:
             results = _deleted(session.execute(delete(Result).where(Result.subject_id == subject_id)))
             replays = _delete_replays(session, f"subject:{subject_id}")
-        if not results + replays:
+            job_rows = erase_rows(session, subject_id=subject_id)
+        if not results + replays + job_rows:
             raise SubjectNotFoundError
         self.store.database.forget()
-        return Erased(results=results, replays=replays)
+        return Erased(results=results, replays=replays, job_rows=job_rows)
+
+
+def add_results(session: Session, results: Sequence[NewResult], *, key_name: str) -> list[str]:
+    """Store results in a transaction that does more than that, and return their ids in order."""
+    keep_items(session, [each.held.gradable for each in results])
+    rows = [_row(each, key_name) for each in results]
+    session.add_all(rows)
+    return [row.id for row in rows]
 
 
 def find_result(session: Session, result_id: str, *, lock: bool = False) -> Result:

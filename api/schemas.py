@@ -214,6 +214,8 @@ class Limits(BaseModel):
     max_answer_chars: int
     max_batch_rows: int
     max_body_bytes: int
+    max_upload_bytes: int
+    max_job_rows: int
     max_page_items: int
     max_in_flight: int
 

@@ -44,6 +44,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     # Every grading request holds a worker thread, of which there are 40: the rest stay free for look-ups and health checks.
     max_in_flight: int = Field(default=16, ge=1, le=32, description="Grading requests at a time; one more is answered with 429.")
+    max_upload_bytes: int = Field(
+        default=1_000_000_000, ge=1, description="Bytes of a table that a job may be given; it is written to disk as it comes."
+    )
+    work_on_jobs: bool = Field(
+        default=True, description="Whether this server grades the rows of jobs itself, or leaves them to `grader worker`."
+    )
     rate_limit: RateLimit = Field(
         default="6000/minute",
         description="What a key may send, where it has no limit of its own: units of 1,000 bytes; a request is one at least.",

@@ -98,7 +98,8 @@ class Deletion(BaseModel):
 class Erased(BaseModel):
     """What was deleted."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"results": 3, "replays": 1}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"results": 3, "replays": 1, "job_rows": 0}]})
 
     results: int = Field(description="Results, with their reviews.")
     replays: int = Field(description="Kept answers to requests with an Idempotency-Key.")
+    job_rows: int = Field(description="Rows of jobs.")

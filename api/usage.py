@@ -58,16 +58,9 @@ class UsageBook:
 
     def note(self, access: Access, answers: Sequence[str]) -> None:
         """Count a request that had answers graded."""
-        if not answers:
-            return
-        with self.store.write() as session:
-            if not _add(session, access, answers):
-                try:
-                    with session.begin_nested():
-                        session.add(_first(access, answers))
-                except IntegrityError:
-                    # Another request of the day was the first.
-                    _add(session, access, answers)
+        if answers:
+            with self.store.write() as session:
+                note_use(session, access, answers)
 
     def report(self, access: Access, wanted: UsageFilter) -> UsageReport:
         """Return the counts of the key that asks; those of all the tenant's keys, where it has the scope `admin`."""
@@ -81,6 +74,17 @@ class UsageBook:
         with self.store.read() as session:
             rows = session.scalars(query).all()
         return UsageReport(days=[DayOfUse.model_validate(row) for row in rows])
+
+
+def note_use(session: Session, access: Access, answers: Sequence[str]) -> None:
+    """Count a request in a transaction that does more than that."""
+    if not _add(session, access, answers):
+        try:
+            with session.begin_nested():
+                session.add(_first(access, answers))
+        except IntegrityError:
+            # Another request of the day was the first.
+            _add(session, access, answers)
 
 
 def _today() -> str:

@@ -82,10 +82,17 @@ def test_the_schools_commands_run_as_they_stand(kind: str, grader_home: Path, tm
         '"item_id":"gravity","attempt_id":"17","subject_id":"s5","result_id":',
         '"bank_id":"physics","item_id":"gravity","item_version":"1"',
         '{"waiting":',
-        '{"results":1,"replays":1}',
+        '"state":"finished","bank_id":"physics"',
+        '"rows":2,"graded":2,"failed":0,',
+        '{"results":1,"replays":1,"job_rows":0}',
     ):
         assert shown in done.stdout, shown
     assert (tmp_path / "results.csv").read_text(encoding="utf-8").count(",The Earth attracts them.,") == 1
+    assert [line.split(",")[2] for line in (tmp_path / "marked.csv").read_text(encoding="utf-8").splitlines()] == [
+        "student",
+        "5",
+        "6",
+    ]
     assert (tmp_path / "school.backup").stat().st_size > 1_000
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from api.access import REFUSALS, get_access, limit_rate, requires
 from api.dependencies import BankDep, GraderDep, MetricsDep, SettingsDep, check_alive
 from api.errors import NotReadyError, RateLimitedError, UnauthenticatedError
+from api.jobs.intake import MAX_ROWS
 from api.keys import Scope
 from api.middleware import MAX_BODY_BYTES
 from api.problems import responses
@@ -48,6 +49,8 @@ def read_info(settings: SettingsDep, bank: BankDep, grader: GraderDep) -> Info:
             max_answer_chars=MAX_ANSWER_CHARS,
             max_batch_rows=MAX_BATCH_ROWS,
             max_body_bytes=MAX_BODY_BYTES,
+            max_upload_bytes=settings.max_upload_bytes,
+            max_job_rows=MAX_ROWS,
             max_page_items=MAX_PAGE_ITEMS,
             max_in_flight=settings.max_in_flight,
         ),

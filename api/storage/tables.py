@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, event, inspect
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint, event, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from api.storage.columns import UtcDateTime, new_id, now
@@ -196,3 +196,63 @@ class Usage(TenantOwned, Base):
     requests: Mapped[int]
     answers: Mapped[int] = mapped_column(BigInteger)
     characters: Mapped[int] = mapped_column(BigInteger)
+
+
+class Job(TenantOwned, Base):
+    """A table of answers to be graded, and how far that is."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index("ix_jobs_state", "state"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    name: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(16))
+    # Raised whenever work begins anew; what was handed out for an earlier run is then left alone.
+    run: Mapped[int] = mapped_column(default=0)
+    key_id: Mapped[str] = mapped_column(String(32))
+    key_name: Mapped[str] = mapped_column(String(200))
+    store_results: Mapped[bool]
+    bank_id: Mapped[str] = mapped_column(String(80))
+    # The columns of the table as JSON, and which of them hold what; a job about one item names that instead.
+    columns: Mapped[str] = mapped_column(Text)
+    mapping: Mapped[str] = mapped_column(Text)
+    rows: Mapped[int] = mapped_column(default=0)
+    chunks: Mapped[int] = mapped_column(default=0)
+    rows_done: Mapped[int] = mapped_column(default=0)
+    rows_failed: Mapped[int] = mapped_column(default=0)
+    rows_for_review: Mapped[int] = mapped_column(default=0)
+    # When the work last began, and how far it was then: what a rate is counted from.
+    begun_at: Mapped[datetime | None]
+    begun_rows: Mapped[int] = mapped_column(default=0)
+    finished_at: Mapped[datetime | None]
+    problem: Mapped[str | None] = mapped_column(Text)
+
+
+class JobChunk(TenantOwned, Base):
+    """Some consecutive rows of a job: what came in, and, once they are graded, what became of them."""
+
+    __tablename__ = "job_chunks"
+
+    job_id: Mapped[str] = mapped_column(String(32), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    first_row: Mapped[int]
+    rows: Mapped[int]
+    # Lines of JSON, one for each row, compressed. Only lists of chunks leave them in the database.
+    input: Mapped[bytes] = mapped_column(LargeBinary)
+    output: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # Counts for the summary of the job, as JSON.
+    summary: Mapped[str | None] = mapped_column(Text)
+    # How often grading was begun, the row it was at when that is more than a few times, and those that ended a worker.
+    attempts: Mapped[int] = mapped_column(default=0)
+    suspect: Mapped[int | None]
+    given_up: Mapped[str] = mapped_column(Text, default="[]")
+
+
+class Worker(Base):
+    """A process that grades the rows of jobs, of any tenant, and when it last gave a sign of life."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    seen_at: Mapped[datetime]

@@ -29,18 +29,20 @@ SCALAR_COLUMNS = (
     "signature",
     "problem",
 )
+# What a spreadsheet takes for the beginning of a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 # What became of a row: a result, or a sentence that says why there is none.
 Outcome = GradingResult | str
 
 
 class RowFormat(Protocol):
-    """How graded rows become text. A row's text depends on nothing but the row and its outcome."""
+    """How graded rows become text. A row's text depends on nothing but the row and its outcome as `outcome_json` gives it."""
 
     def header(self) -> str:
         """Return what comes before the first row."""
         ...
 
-    def row(self, row: Row, outcome: Outcome) -> str:
+    def row(self, row: Row, outcome: str) -> str:
         """Return one row, line end included."""
         ...
 
@@ -48,24 +50,30 @@ class RowFormat(Protocol):
 class CsvFormat:
     """The input's columns, then `SCALAR_COLUMNS`.
 
-    Text is written as it is: a field that begins with "=" stays so. Whoever opens the file in a spreadsheet should import the
-    columns as text.
+    Text is written as it is unless it is for spreadsheets: a field that begins with "=" stays so. Whoever opens such a file in
+    a spreadsheet should import the columns as text.
     """
 
-    def __init__(self, columns: Sequence[str]) -> None:
-        """Take the input's columns in order."""
+    def __init__(self, columns: Sequence[str], *, for_spreadsheets: bool = False) -> None:
+        """Take the input's columns in order.
+
+        Args:
+            columns: Their names.
+            for_spreadsheets: Put an apostrophe before text that a spreadsheet would run as a formula.
+        """
         self._columns = list(columns)
+        self._shown = harmless if for_spreadsheets else str
 
     def header(self) -> str:
         """Return the header line."""
         kept = kept_names(self._columns, SCALAR_COLUMNS)
-        return _csv_line([*(kept[c] for c in self._columns), *SCALAR_COLUMNS])
+        return _csv_line([*(self._shown(kept[c]) for c in self._columns), *SCALAR_COLUMNS])
 
-    def row(self, row: Row, outcome: Outcome) -> str:
+    def row(self, row: Row, outcome: str) -> str:
         """Return the row's line or lines: a field may hold line ends."""
         added = scalars(outcome)
-        cells = [_cell(row.values.get(column)) for column in self._columns]
-        return _csv_line([*cells, *(_cell(added[c]) for c in SCALAR_COLUMNS)])
+        cells = [_cell(row.values.get(column)) for column in self._columns] + [_cell(added[c]) for c in SCALAR_COLUMNS]
+        return _csv_line([self._shown(cell) for cell in cells])
 
 
 class JsonlFormat:
@@ -75,14 +83,13 @@ class JsonlFormat:
         """Return nothing: JSONL has no header."""
         return ""
 
-    def row(self, row: Row, outcome: Outcome) -> str:
+    def row(self, row: Row, outcome: str) -> str:
         """Return the row's line; a line that is no JSON object stands as text under `input`."""
-        added = outcome_json(outcome)
         if row.text is not None and not row.values.keys() & {"result", "problem"}:
             text = row.text.strip()
-            return _joined(text if row.problem is None else json_text({"input": text}), added)
+            return _joined(text if row.problem is None else json_text({"input": text}), outcome)
         kept = kept_names(row.values, ("result", "problem"))
-        return _joined(json_text({kept[name]: value for name, value in row.values.items()}), added)
+        return _joined(json_text({kept[name]: value for name, value in row.values.items()}), outcome)
 
 
 class OutcomeFormat:
@@ -92,9 +99,14 @@ class OutcomeFormat:
         """Return nothing."""
         return ""
 
-    def row(self, row: Row, outcome: Outcome) -> str:  # noqa: ARG002 the protocol's signature
+    def row(self, row: Row, outcome: str) -> str:  # noqa: ARG002 the protocol's signature
         """Return the outcome's line."""
-        return outcome_json(outcome) + "\n"
+        return outcome + "\n"
+
+
+def harmless(text: str) -> str:
+    """Return text that no spreadsheet runs as a formula: with an apostrophe before what could be the beginning of one."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def outcome_json(outcome: Outcome) -> str:
@@ -104,15 +116,15 @@ def outcome_json(outcome: Outcome) -> str:
     return f'{{"problem":{json_text(outcome)}}}'
 
 
-def scalars(outcome: Outcome) -> dict[str, Any]:  # Any: text, numbers, truth values
-    """Return the added columns by name; all but `problem` are None for a row that was not graded, and `problem` for others."""
-    if not isinstance(outcome, GradingResult):
-        return {**dict.fromkeys(SCALAR_COLUMNS), "problem": outcome}
-    return result_scalars(outcome.to_dict())
+def scalars(outcome: str) -> dict[str, Any]:  # Any: text, numbers, truth values
+    """Return the added columns by name, from what `outcome_json` gave.
 
-
-def result_scalars(result: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
-    """Return the added columns of a result that is given as plain JSON values."""
+    All but `problem` are None for a row that was not graded, and `problem` for others.
+    """
+    parsed = json.loads(outcome)
+    if "problem" in parsed:
+        return {**dict.fromkeys(SCALAR_COLUMNS), "problem": parsed["problem"]}
+    result = parsed["result"]
     nested = {
         "interval_low": result["interval"]["low"],
         "interval_high": result["interval"]["high"],

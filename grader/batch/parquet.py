@@ -7,8 +7,7 @@ CSV all columns are text; from JSONL a column is whole numbers, numbers, truth v
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -16,8 +15,8 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from grader.batch.output import SCALAR_COLUMNS, json_text, kept_names, result_scalars
-from grader.batch.rows import BatchError, JsonlSource, Row, Source, check_columns
+from grader.batch.output import SCALAR_COLUMNS, json_text, kept_names, scalars
+from grader.batch.rows import REQUIRED_COLUMNS, BatchError, JsonlSource, Row, Source, check_columns
 
 # Rows in a row group of the output, and in memory while it is put together.
 _GROUP_ROWS = 10_000
@@ -31,7 +30,7 @@ _INT64 = range(-(2**63), 2**63)
 class ParquetSource:
     """A Parquet file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, required: Sequence[str] = REQUIRED_COLUMNS) -> None:
         """Read the schema.
 
         Raises:
@@ -44,7 +43,7 @@ class ParquetSource:
                 self._count = file.metadata.num_rows
         except pa.ArrowException as error:
             raise BatchError(f"{path} is not a Parquet file: {str(error).splitlines()[0]}") from error
-        check_columns(path, self.schema.names)
+        check_columns(path, self.schema.names, required)
         twice = sorted({name for name in self.schema.names if self.schema.names.count(name) > 1})
         if twice:
             raise BatchError(f"{path} has the column {twice[0]!r} more than once.")
@@ -124,13 +123,13 @@ def write_parquet(source: Source, outcomes: Path, target: Path) -> None:
 def _added_columns(lines: Iterable[str]) -> pa.RecordBatch:
     rows = []
     for line in lines:
-        outcome = json.loads(line)
-        if "result" in outcome:
+        row = scalars(line)
+        if row["problem"] is None:
             # The very bytes of the result, not a second rendering of them.
-            text = line.rstrip("\n").removeprefix('{"result":')[:-1]
-            rows.append({**result_scalars(outcome["result"]), "result": text})
+            row["result"] = line.rstrip("\n").removeprefix('{"result":')[:-1]
         else:
-            rows.append({"problem": outcome["problem"].encode("utf-8", "backslashreplace").decode()})
+            row["problem"] = row["problem"].encode("utf-8", "backslashreplace").decode()
+        rows.append(row)
     return pa.RecordBatch.from_pylist(rows, schema=_ADDED)
 
 

@@ -68,13 +68,13 @@ def check_format(path: Path) -> str:
     return extension
 
 
-def check_columns(path: Path, columns: Sequence[str]) -> None:
+def check_columns(path: Path, columns: Sequence[str], needed: Sequence[str]) -> None:
     """Refuse a table without the required columns, or with one of them twice.
 
     Raises:
         BatchError: With the columns that are there.
     """
-    for required in REQUIRED_COLUMNS:
+    for required in needed:
         if columns.count(required) != 1:
             there = ", ".join(repr(c) for c in columns[:20]) or "none"
             how = "lacks the column" if required not in columns else "has more than one column"
@@ -84,7 +84,7 @@ def check_columns(path: Path, columns: Sequence[str]) -> None:
 class CsvSource:
     """A CSV file with a header: comma-separated, double quotes, UTF-8, with or without a byte order mark."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, required: Sequence[str] = REQUIRED_COLUMNS) -> None:
         """Read the header.
 
         Raises:
@@ -99,7 +99,7 @@ class CsvSource:
             except csv.Error as error:
                 raise BatchError(f"{path} has no header: {error}.") from error
         names = [_as_utf8(name) for name in header]
-        check_columns(path, names)
+        check_columns(path, names, required)
         self._columns = _unique(names)
 
     def columns(self) -> list[str]:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from grader.bank import ItemBank
-from grader.batch.output import CsvFormat, JsonlFormat, Outcome, OutcomeFormat, RowFormat
-from grader.batch.rows import BatchError, CsvSource, JsonlSource, Row, Source, check_format
+from grader.batch.output import CsvFormat, JsonlFormat, Outcome, OutcomeFormat, RowFormat, outcome_json
+from grader.batch.rows import REQUIRED_COLUMNS, BatchError, CsvSource, JsonlSource, Row, Source, check_format
 from grader.errors import InvalidAnswerError, ItemNotFoundError
 from grader.grader import Grader, check_answer
 from grader.items import Item
@@ -249,7 +249,7 @@ class _Part:
             failed=self.progress.failed + len(rows) - len(results),
             needs_review=self.progress.needs_review + sum(result.needs_review for result in results),
         )
-        self._write("".join(row_format.row(row, outcome) for row, outcome in zip(rows, outcomes, strict=True)))
+        self._write("".join(row_format.row(row, outcome_json(outcome)) for row, outcome in zip(rows, outcomes, strict=True)))
 
     def _write(self, text: str) -> None:
         self._file.write(text.encode("utf-8"))
@@ -305,8 +305,12 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path, required: Sequence[str] = REQUIRED_COLUMNS) -> Source:
     """Return the table at a path, by the path's extension.
+
+    Args:
+        path: A file of one of `FORMATS`.
+        required: The columns that a CSV or Parquet table has to have.
 
     Raises:
         BatchError: If the extension is none of `FORMATS`, or if the file cannot be read or lacks a column.
@@ -317,13 +321,13 @@ def open_source(path: Path) -> Source:
     source: Source
     try:
         if path.suffix.lower() == ".csv":
-            source = CsvSource(path)
+            source = CsvSource(path, required)
         elif path.suffix.lower() == ".jsonl":
             source = JsonlSource(path)
         else:
             from grader.batch.parquet import ParquetSource  # noqa: PLC0415 pyarrow takes a third of a second to import
 
-            source = ParquetSource(path)
+            source = ParquetSource(path, required)
     except OSError as error:
         raise BatchError(f"{path} cannot be read: {error.strerror or error}.") from error
     return source

@@ -11,6 +11,7 @@ _COMMANDS = {
     "keys": "api.commands.keys:keys",
     "purge": "api.commands.purge:purge",
     "serve": "api.commands.serve:serve",
+    "worker": "api.commands.worker:worker",
 }
 
 

@@ -87,7 +87,7 @@ def make_key(database: Database) -> MakeKey:
 def settings(grader_home: Path, real_grader: Grader, shipped_bank: ItemBank) -> Settings:
     # Made once here, so that no server has to.
     real_grader.embed(shipped_bank)
-    return Settings(home=grader_home, cors_origins=("https://quiz.example",))
+    return Settings(home=grader_home, cors_origins=("https://quiz.example",), work_on_jobs=False)
 
 
 @pytest.fixture(scope="session")

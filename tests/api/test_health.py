@@ -35,6 +35,8 @@ def test_info_tells_what_is_running(client: TestClient, real_grader: Grader, shi
         "max_answer_chars": 20_000,
         "max_batch_rows": 1_000,
         "max_body_bytes": 8_000_000,
+        "max_upload_bytes": 1_000_000_000,
+        "max_job_rows": 1_000_000,
         "max_page_items": 100,
         "max_in_flight": 16,
     }

@@ -65,7 +65,7 @@ async def call(limit: BodyLimit, messages: list[Message]) -> list[Message]:
     async def send(_: Message) -> None: ...
 
     limit.app = reader(received)
-    await limit({"type": "http", "headers": []}, receive, send)
+    await limit({"type": "http", "method": "POST", "path": "/v1/grades", "headers": []}, receive, send)
     return received
 
 

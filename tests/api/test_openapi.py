@@ -26,10 +26,12 @@ REQUEST_EXAMPLES = {
     if "requestBody" in operation and name in {"create_grade", "create_grades"}
     for key, example in operation["requestBody"]["content"]["application/json"]["examples"].items()
 }
+SUCCESSES = ("200", "202")
 # The problems that can come from an operation, beyond the internal error that every one declares.
 KEY = {"unauthenticated", "scope-missing", "rate-limited", "database-unavailable"}
 JSON_BODY = {"malformed-body", "body-too-large", "body-too-slow", "unsupported-media-type", "invalid-request"}
 CHANGE = {"bank-not-found", "bank-read-only"}
+JOB = {"invalid-request", "job-not-found"}
 REPLAY = {"idempotency-key-reused", "still-running"}
 PROBLEMS = {
     "create_grade": KEY | JSON_BODY | REPLAY | {"bank-not-found", "item-not-found", "not-ready", "busy"},
@@ -54,6 +56,10 @@ PROBLEMS = {
     "import_items": KEY | JSON_BODY - {"malformed-body"} | REPLAY | CHANGE | {"invalid-items", "busy"},
     "publish_bank": KEY | REPLAY | CHANGE | {"invalid-request", "not-ready", "busy"},
     "archive_bank": KEY | REPLAY | CHANGE | {"invalid-request"},
+    "create_job": KEY | JSON_BODY | REPLAY | {"bank-not-found", "item-not-found", "invalid-table", "busy"},
+    "list_jobs": KEY | {"invalid-request"},
+    **dict.fromkeys(("read_job", "read_summary", "watch_job", "export_job", "delete_job"), KEY | JOB),
+    **dict.fromkeys(("pause_job", "resume_job", "cancel_job"), KEY | REPLAY | JOB | {"job-state"}),
     "read_liveness": {"not-ready"},
     "read_readiness": {"not-ready"},
     "read_usage": KEY - {"scope-missing"} | {"invalid-request"},
@@ -68,8 +74,13 @@ def conforms(value: object, schema: dict[str, Any]) -> bool:
     return True
 
 
+def success(operation: dict[str, Any]) -> dict[str, Any]:
+    [answer] = [response for status, response in operation["responses"].items() if status in SUCCESSES]
+    return dict(answer)
+
+
 def body_schema(operation: dict[str, Any]) -> dict[str, Any]:
-    schema: dict[str, Any] = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    schema: dict[str, Any] = success(operation)["content"]["application/json"]["schema"]
     return schema
 
 
@@ -92,6 +103,16 @@ def test_routes_are_the_promised_ones() -> None:
     assert {(method.upper(), path) for method, path, _ in OPERATIONS.values()} == {
         ("POST", "/v1/grades"),
         ("POST", "/v1/grades/batch"),
+        ("POST", "/v1/jobs"),
+        ("GET", "/v1/jobs"),
+        ("GET", "/v1/jobs/{job_id}"),
+        ("DELETE", "/v1/jobs/{job_id}"),
+        ("GET", "/v1/jobs/{job_id}/events"),
+        ("GET", "/v1/jobs/{job_id}/results"),
+        ("GET", "/v1/jobs/{job_id}/summary"),
+        ("POST", "/v1/jobs/{job_id}/pause"),
+        ("POST", "/v1/jobs/{job_id}/resume"),
+        ("POST", "/v1/jobs/{job_id}/cancel"),
         ("GET", "/v1/items"),
         ("GET", "/v1/items/{item_id}"),
         ("POST", "/v1/items/{item_id}/regrade"),
@@ -125,7 +146,7 @@ def test_operation_declares_its_problems(name: str) -> None:
     _, _, operation = OPERATIONS[name]
     declared = set()
     for status, response in operation["responses"].items():
-        if status == "200":
+        if status in SUCCESSES:
             continue
         assert list(response["content"]) == [PROBLEM_JSON]
         content = response["content"][PROBLEM_JSON]
@@ -158,7 +179,10 @@ def test_example_of_a_body_can_be_sent_as_it_stands(client: TestClient, path: st
 
 
 # These tell of what somebody stored, or answer with a file.
-ABOUT_STORED = {"read_result", "export_results", "list_versions", "list_reviews", "read_metrics"}
+ABOUT_STORED = {
+    "read_result", "export_results", "list_versions", "list_reviews", "read_metrics",
+    "read_job", "watch_job", "export_job", "read_summary",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -180,9 +204,7 @@ def test_examples_of_parameters_can_be_sent_as_they_stand(client: TestClient, na
         assert response.json() == response_example(operation)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, (*_, operation) in OPERATIONS.items() if "$ref" in str(operation["responses"]["200"])]
-)
+@pytest.mark.parametrize("name", [name for name, (*_, operation) in OPERATIONS.items() if "$ref" in str(success(operation))])
 def test_example_of_an_answer_has_the_schema_of_the_answer(name: str) -> None:
     _, _, operation = OPERATIONS[name]
     schema = body_schema(operation)

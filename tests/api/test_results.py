@@ -201,9 +201,9 @@ def test_results_of_an_attempt_are_deleted(service: TestClient, database: Databa
     stored(service, attempt_id="a")
     kept = stored(service, attempt_id="b")
     service.post("/v1/grades", json={**ROW, "attempt_id": "a"}, headers={"idempotency-key": "k1"})
-    assert service.delete("/v1/results?attempt_id=a").json() == {"results": 1, "replays": 1}
+    assert service.delete("/v1/results?attempt_id=a").json() == {"results": 1, "replays": 1, "job_rows": 0}
     assert listed(service) == [kept]
-    assert service.delete("/v1/results?attempt_id=a").json() == {"results": 0, "replays": 0}
+    assert service.delete("/v1/results?attempt_id=a").json() == {"results": 0, "replays": 0, "job_rows": 0}
 
 
 def test_results_are_deleted_by_age(service: TestClient) -> None:
@@ -211,6 +211,7 @@ def test_results_are_deleted_by_age(service: TestClient) -> None:
     assert service.delete("/v1/results", params={"before": (datetime.now(UTC) - timedelta(days=1)).isoformat()}).json() == {
         "results": 0,
         "replays": 0,
+        "job_rows": 0,
     }
     moment = datetime.now(UTC) + timedelta(seconds=1)
     assert service.delete("/v1/results", params={"before": moment.isoformat()}).json()["results"] == 1
@@ -230,7 +231,7 @@ def test_person_is_erased_everywhere_in_one_call(service: TestClient, database: 
     service.post("/v1/grades/batch", json={"rows": rows, "store": True}, headers={"idempotency-key": "k1"})
     service.post("/v1/grades", json=rows[0], headers={"idempotency-key": "k2"})
     other = listed(service, subject_id="other")
-    assert service.delete("/v1/subjects/sÿ\u200b1").json() == {"results": 3, "replays": 2}
+    assert service.delete("/v1/subjects/sÿ\u200b1").json() == {"results": 3, "replays": 2, "job_rows": 0}
     assert listed(service) == other
     with Store(database, "local").read() as session:
         assert session.scalar(select(func.count()).select_from(Replay)) == 0

@@ -31,6 +31,8 @@ def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None
         "LOG_LEVEL": "warning",
         "MAX_IN_FLIGHT": "4",
         "RATE_LIMIT": "5/second",
+        "MAX_UPLOAD_BYTES": "5000",
+        "WORK_ON_JOBS": "no",
     }
     assert {name.lower() for name in environment} == set(Settings.model_fields)
     for name, value in environment.items():
@@ -43,6 +45,8 @@ def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None
         "threads": 2,
         "log_level": "warning",
         "max_in_flight": 4,
+        "max_upload_bytes": 5000,
+        "work_on_jobs": False,
         "rate_limit": "5/second",
     }
 

@@ -1,0 +1,48 @@
+"""`grader worker`: grades the rows of jobs beside the service, on this machine or another."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from pathlib import Path
+from threading import Event
+
+import click
+
+from api import logs
+from api.commands.options import with_database
+from api.jobs.work import Work
+from api.metrics import Metrics
+from api.settings import Settings
+from api.storage import migrations
+from api.storage.database import Database
+from grader import Grader, ItemBank
+from grader.cli.options import bank_option, bank_path, home_option, home_path
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@bank_option
+@home_option
+@with_database
+def worker(database: Database, bank_dir: Path | None, home: Path | None) -> None:
+    """Grade the rows of jobs until told to stop; any number of workers share the jobs of one database."""
+    # What carries out jobs takes half a second to import, which other commands need not pay.
+    from api.jobs.engine import Engine  # noqa: PLC0415
+
+    settings = Settings()
+    logs.configure(settings.log_level)
+    migrations.make_ready(database)
+    bank = ItemBank.from_directory(bank_path(bank_dir))
+    grader = Grader.from_directory(home_path(home), threads=settings.threads)
+    grader.embed(bank)
+    engine = Engine(Work(database=database, bank=bank, grader=grader, metrics=Metrics()))
+    told = Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: told.set())
+    engine.start()
+    told.wait()
+    logger.info("The worker finishes what it has begun.")
+    engine.stop()
+    grader.close()

@@ -1,0 +1,170 @@
+"""The shapes of jobs: what is asked for, and what comes back."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from api import examples
+from api.schemas import MAX_PAGE_ITEMS, ItemId
+from api.storage.columns import now
+from api.storage.tables import Job
+from api.stored import RowId
+from grader import Slug
+from grader.batch.output import json_text
+
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class JobState(StrEnum):
+    """Where a job is."""
+
+    RECEIVING = "receiving"
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"
+
+
+UNFINISHED = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PAUSED, JobState.STOPPED})
+WORKING = frozenset({JobState.QUEUED, JobState.RUNNING})
+
+
+class Mapping(BaseModel):
+    """Which columns of a table hold what."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    item_id: ItemId | None = Field(default=None, description="The item that all answers are to, where no column says it.")
+    item_id_column: ColumnName = "item_id"
+    candidate_answer_column: ColumnName = "candidate_answer"
+    attempt_id_column: ColumnName = "attempt_id"
+    subject_id_column: ColumnName = "subject_id"
+
+    def required(self) -> tuple[str, ...]:
+        """Return the columns that a table has to have."""
+        return (self.candidate_answer_column,) if self.item_id else (self.item_id_column, self.candidate_answer_column)
+
+
+class JobOptions(Mapping):
+    """What a job is called, how its table is to be read, and what becomes of the results."""
+
+    name: str = Field(default="", max_length=200, description="A name of your own.", examples=["Spring exam"])
+    bank_id: Slug = Field(default="shipped", description="The bank of the items.")
+    store: bool | None = Field(
+        default=None, description="Whether to store each result by itself, for reviews; what the key says if left out."
+    )
+
+    def mapping(self) -> Mapping:
+        """Return how the table is to be read."""
+        return Mapping(**self.model_dump(include=set(Mapping.model_fields)))
+
+
+class JobInfo(BaseModel):
+    """A job, and how far it is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.JOB]})
+
+    id: str
+    name: str
+    created_at: datetime
+    state: JobState = Field(
+        description="`stopped` is what a job is after a fault of the server, such as a full disk; it can be resumed."
+    )
+    bank_id: str
+    store: bool = Field(description="Whether each result is stored by itself too.")
+    columns: list[str] = Field(description="The columns of the table, which come back with the results.")
+    rows: int
+    rows_done: int
+    rows_failed: int = Field(description="Of those done, the ones with a problem instead of a result.")
+    rows_for_review: int = Field(description="Of those done, the ones that a person should look at.")
+    rows_per_second: float | None = Field(description="Since the work last began; null before there is anything to tell.")
+    seconds_left: float | None = Field(description="At that rate; null where there is none.")
+    finished_at: datetime | None = None
+    problem: str | None = Field(default=None, description="Why the job was stopped.")
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Return the row of a job as it goes out."""
+        rate = _rate(job)
+        left = (job.rows - job.rows_done) / rate if rate and job.state in WORKING else None
+        values = {
+            name: getattr(job, name) for name in cls.model_fields.keys() - {"store", "columns", "rows_per_second", "seconds_left"}
+        }
+        return cls(
+            **values,
+            store=job.store_results,
+            columns=json.loads(job.columns),
+            rows_per_second=None if rate is None else round(rate, 1),
+            seconds_left=None if left is None else round(left, 1),
+        )
+
+
+class JobFilter(BaseModel):
+    """Which jobs to list, and from where on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: JobState | None = None
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE_ITEMS)
+    cursor: RowId | None = Field(default=None, description="`next_cursor` of the page before.")
+
+
+class JobPage(BaseModel):
+    """One page of jobs, newest first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.JOB_PAGE]})
+
+    jobs: list[JobInfo]
+    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last one.")
+
+
+class ItemCounts(BaseModel):
+    """How the answers to one item were graded."""
+
+    answers: int
+    mean_score: float
+    standard_deviation: float
+    for_review: int
+
+
+class JobSummary(BaseModel):
+    """What came of a job, as far as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.JOB_SUMMARY]})
+
+    rows: int
+    graded: int
+    failed: int
+    for_review: int
+    mean_score: float | None = Field(description="Over the graded rows; null without any.")
+    histogram: list[int] = Field(description="Graded rows by score: twenty bins of .05, the last one with 1 in it.")
+    flags: dict[str, int] = Field(description="How many results have each flag.")
+    items: dict[str, ItemCounts] = Field(description="By item id.")
+
+
+class Deleted(BaseModel):
+    """What was deleted."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"rows": 120}]})
+
+    rows: int
+
+
+def columns_text(columns: list[str]) -> str:
+    """Return the columns of a table as a job keeps them."""
+    return json_text(columns)
+
+
+def _rate(job: Job) -> float | None:
+    """Return rows a second since the work last began."""
+    if job.begun_at is None or job.rows_done <= job.begun_rows:
+        return None
+    seconds = ((job.finished_at or now()) - job.begun_at).total_seconds()
+    return (job.rows_done - job.begun_rows) / max(seconds, 1e-3)

@@ -1,0 +1,225 @@
+"""The rows of a chunk graded and written down, once, whatever becomes of those who try."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session, defer
+
+from api.grading import Grading
+from api.items import HeldAgainst, Items
+from api.jobs.chunks import pack_outcomes, unpack_rows
+from api.jobs.erasure import ERASED, is_erased
+from api.jobs.shapes import UNFINISHED, WORKING, JobState, Mapping
+from api.jobs.summary import Summary
+from api.keys import Access
+from api.metrics import Metrics
+from api.problems import Problem
+from api.results import NewResult, Results, add_results
+from api.schemas import GradeRequest
+from api.storage.columns import now
+from api.storage.database import Database, Store
+from api.storage.tables import Job, JobChunk
+from api.usage import UsageBook, note_use
+from grader import Gradable, Grader, GradingResult, ItemBank
+from grader.batch.output import outcome_json
+from grader.batch.rows import Row
+
+# A chunk that was begun so often and never finished may hold a row that ends the process: its rows are then graded one by one.
+_HASTY_ATTEMPTS = 3
+_FAILED_ALONE = "The row could not be graded; the server's log says why."
+_GIVEN_UP = "The row was given up: grading it ended the worker."
+logger = logging.getLogger(__name__)
+
+Pair = tuple[Gradable, str]
+Graded = tuple[GradeRequest, HeldAgainst, GradingResult]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """A chunk that is to be graded, as it was when it was begun."""
+
+    job_id: str
+    number: int
+    tenant_id: str
+    access: Access
+    bank_id: str
+    mapping: Mapping
+    rows: Sequence[Row]
+    given_up: frozenset[int]
+    one_by_one: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What it takes to grade the rows of anybody's jobs."""
+
+    database: Database
+    bank: ItemBank
+    grader: Grader
+    metrics: Metrics
+    # Chunks whose grading failed here without ending the process, so that no row of them is to blame for that.
+    _survived: set[tuple[str, int]] = field(default_factory=set)
+
+    def grade_chunk(self, job_id: str, number: int, run: int) -> None:
+        """Grade the rows of a chunk and write down what became of them, unless that is done or no longer wanted."""
+        task = self._begin(job_id, number, run)
+        if task is None:
+            return
+        try:
+            began = time.perf_counter()
+            outcomes = self._outcomes(task)
+            took_ms = (time.perf_counter() - began) * 1000 / len(outcomes)
+            self._write_down(task, outcomes, took_ms)
+        except Exception:
+            self._survived.add((job_id, number))
+            raise
+
+    def stop_job(self, job_id: str, run: int, problem: str) -> None:
+        """End the work on a job because of a fault of the server; it can be resumed."""
+        with self.database.system() as session:
+            job = session.get(Job, job_id, with_for_update=True)
+            if job is not None and job.run == run and job.state in WORKING:
+                job.state, job.problem = JobState.STOPPED, problem
+
+    def _begin(self, job_id: str, number: int, run: int) -> _Task | None:
+        """Note that a chunk is begun, and return it; None if there is nothing to do."""
+        with self.database.system() as session:
+            job = session.get(Job, job_id)
+            if job is None or job.run != run or job.state not in WORKING:
+                return None
+            chunk = session.get(JobChunk, (job_id, number), with_for_update=True, options=[defer(JobChunk.output)])
+            if chunk is None or chunk.summary is not None:
+                return None
+            given_up: list[int] = json.loads(chunk.given_up)
+            if chunk.suspect is not None and (job_id, number) not in self._survived:
+                given_up.append(chunk.suspect)
+                chunk.given_up = json.dumps(given_up)
+            chunk.suspect = None
+            chunk.attempts += 1
+            return _Task(
+                job_id=job_id,
+                number=number,
+                tenant_id=job.tenant_id,
+                access=_access_of(job),
+                bank_id=job.bank_id,
+                mapping=Mapping.model_validate_json(job.mapping),
+                rows=unpack_rows(chunk.input),
+                given_up=frozenset(given_up),
+                one_by_one=chunk.attempts > _HASTY_ATTEMPTS,
+            )
+
+    def _outcomes(self, task: _Task) -> list[Graded | str]:
+        """Return what becomes of each row: its result, or a sentence that says why there is none."""
+        store = Store(self.database, task.tenant_id)
+        grading = Grading(
+            grader=self.grader,
+            items=Items(self.bank, store),
+            results=Results(store),
+            access=task.access,
+            metrics=self.metrics,
+            usage=UsageBook(store),
+        )
+        read = [_GIVEN_UP if n in task.given_up else _read(grading, task, row) for n, row in enumerate(task.rows)]
+        good = [(n, each) for n, each in enumerate(read) if not isinstance(each, str)]
+        pairs = [(n, (held.gradable, request.candidate_answer)) for n, (request, held) in good]
+        results = dict(zip((n for n, _ in pairs), self._results(task, pairs), strict=True))
+        return [each if isinstance(each, str) else _joined(each, results[n]) for n, each in enumerate(read)]
+
+    def _results(self, task: _Task, pairs: Sequence[tuple[int, Pair]]) -> Sequence[GradingResult | str]:
+        if not task.one_by_one:
+            try:
+                return self.grader.grade_many([pair for _, pair in pairs])
+            except Exception:
+                logger.exception("A chunk could not be graded in one go.")
+        return [self._alone(task, number, pair) for number, pair in pairs]
+
+    def _alone(self, task: _Task, number: int, pair: Pair) -> GradingResult | str:
+        if task.one_by_one:
+            with self.database.system() as session:
+                session.execute(update(JobChunk).where(*_named(task)).values(suspect=number))
+        try:
+            return self.grader.grade(*pair)
+        except Exception:
+            logger.exception("A row of a job could not be graded.")
+            return _FAILED_ALONE
+
+    def _write_down(self, task: _Task, outcomes: Sequence[Graded | str], took_ms: float) -> None:
+        """Write down the outcomes of a chunk, unless another worker was faster; its counts and results go with them."""
+        with Store(self.database, task.tenant_id).write() as session:
+            chunk = session.get(JobChunk, (task.job_id, task.number), with_for_update=True, options=[defer(JobChunk.output)])
+            if chunk is None or chunk.summary is not None:
+                return
+            # A person may have been erased since the rows were read.
+            rows = unpack_rows(chunk.input)
+            kept = [ERASED if is_erased(row) else each for row, each in zip(rows, outcomes, strict=True)]
+            graded = [each for each in kept if not isinstance(each, str)]
+            lines = [outcome_json(each if isinstance(each, str) else each[2]) for each in kept]
+            summary = Summary.of(None if isinstance(each, str) else (each[1].item_id or "", each[2]) for each in kept)
+            chunk.output, chunk.summary, chunk.suspect = pack_outcomes(lines), summary.text(), None
+            if task.access.store_results:
+                new = [NewResult(held=h, request=request, result=r, grading_ms=took_ms) for request, h, r in graded]
+                add_results(session, new, key_name=task.access.name)
+            if graded:
+                note_use(session, task.access, [request.candidate_answer for request, _, _ in graded])
+            _count(session, task.job_id, len(kept), summary)
+        self.metrics.graded([result for _, _, result in graded])
+        self.metrics.job_rows(graded=len(graded), failed=len(kept) - len(graded))
+
+
+def _count(session: Session, job_id: str, rows: int, summary: Summary) -> None:
+    """Add a chunk to what is done of its job, which with its last one is finished."""
+    # Added up by the database: two workers may finish chunks at once.
+    added = {
+        Job.rows_done: Job.rows_done + rows,
+        Job.rows_failed: Job.rows_failed + summary.failed,
+        Job.rows_for_review: Job.rows_for_review + summary.for_review,
+    }
+    finished = {Job.state: JobState.FINISHED, Job.finished_at: now(), Job.problem: None}
+    done = (Job.rows_done == Job.rows, Job.state.in_(UNFINISHED))
+    for change in (update(Job).values(added), update(Job).where(*done).values(finished)):
+        session.execute(change.where(Job.id == job_id).execution_options(synchronize_session=False))
+
+
+def _read(grading: Grading, task: _Task, row: Row) -> tuple[GradeRequest, HeldAgainst] | str:
+    """Return a row with what it is to be held against, or a sentence that says why it cannot be."""
+    if row.problem is not None:
+        return row.problem
+    mapping = task.mapping
+    found: dict[str, Any] = {
+        "bank_id": task.bank_id,
+        "item_id": mapping.item_id or row.values.get(mapping.item_id_column),
+        "candidate_answer": row.values.get(mapping.candidate_answer_column),
+        "attempt_id": _as_id(row.values.get(mapping.attempt_id_column)),
+        "subject_id": _as_id(row.values.get(mapping.subject_id_column)),
+    }
+    read = grading.read({name: value for name, value in found.items() if value is not None}, ("row",))
+    return read.detail if isinstance(read, Problem) else read
+
+
+def _as_id(value: object) -> object:
+    """Return a cell as an id: none where it is empty, and whole numbers as they are written."""
+    if value == "":
+        return None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _joined(asked: tuple[GradeRequest, HeldAgainst], result: GradingResult | str) -> Graded | str:
+    return result if isinstance(result, str) else (*asked, result)
+
+
+def _named(task: _Task) -> tuple[Any, ...]:
+    return JobChunk.job_id == task.job_id, JobChunk.number == task.number
+
+
+def _access_of(job: Job) -> Access:
+    """Return whom a job's answers are graded for."""
+    return Access(
+        tenant_id=job.tenant_id, key_id=job.key_id, name=job.key_name, scopes=frozenset(), store_results=job.store_results
+    )
