@@ -23,10 +23,11 @@ from api.jobs.work import Work
 from api.keys import KEYLESS, ensure_tenant, has_keys
 from api.metrics import Metrics
 from api.middleware import MAX_BODY_BYTES, BodyLimit, SecurityHeaders
-from api.routers import banks, grades, health, items, jobs, pages, results, reviews, usage
+from api.routers import banks, grades, health, items, jobs, pages, results, reviews, usage, webhooks
 from api.settings import Settings
 from api.storage import migrations
 from api.storage.database import Database, parse_url
+from api.webhooks.sending import Sender
 from grader import Grader, ItemBank
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.add_middleware(SecurityHeaders)
     app.add_middleware(logs.RequestLog, metrics=metrics)
-    for module in (grades, jobs, items, banks, results, reviews, usage, health, pages):
+    for module in (grades, jobs, items, banks, results, reviews, webhooks, usage, health, pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
     return app
@@ -139,7 +140,10 @@ def _start_worker(
     from api.jobs.engine import Engine  # noqa: PLC0415
 
     try:
-        engine = Engine(Work(database=database, bank=bank, grader=loading.result(), metrics=metrics))
+        engine = Engine(
+            Work(database=database, bank=bank, grader=loading.result(), metrics=metrics),
+            Sender(database=database, private_targets=settings.webhook_private_targets),
+        )
         engine.start()
     except Exception:
         logger.exception("Jobs are not worked on in this process.")

@@ -136,6 +136,20 @@ class JobStateError(GraderError):
         super().__init__(f"A job that is {state} cannot {wish}.")
 
 
+class WebhookNotFoundError(GraderError):
+    """The tenant has no webhook of this id."""
+
+    def __init__(self, webhook_id: str) -> None:
+        super().__init__(f"There is no webhook {webhook_id!r}.")
+
+
+class DeliveryNotFoundError(GraderError):
+    """The tenant has no message to a webhook of this id."""
+
+    def __init__(self, delivery_id: str) -> None:
+        super().__init__(f"There is no delivery {delivery_id!r}.")
+
+
 class InvalidTableError(GraderError):
     """A table of answers cannot be read, or not be graded."""
 

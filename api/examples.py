@@ -283,3 +283,25 @@ NEW_JOBS: dict[str, Any] = {
     },
     "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
 }
+WEBHOOK: dict[str, Any] = {
+    "id": "019a3c5e00112233445566778899aabb",
+    "created_at": "2026-03-03T08:00:00Z",
+    "url": "https://school.example/hooks/grader",
+    "events": ["job.finished"],
+}
+CREATED_WEBHOOK: dict[str, Any] = {**WEBHOOK, "secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}
+WEBHOOK_LIST: dict[str, Any] = {"webhooks": [WEBHOOK]}
+NEW_WEBHOOKS: dict[str, Example] = {
+    "jobs": {"summary": "Told of jobs", "value": {"url": WEBHOOK["url"], "events": ["job.finished"]}},
+    "all": {"summary": "Told of everything", "value": {"url": WEBHOOK["url"]}},
+}
+DELIVERY: dict[str, Any] = {
+    "id": "019a3c6f00112233445566778899aabb",
+    "created_at": "2026-03-03T09:00:00Z",
+    "webhook_id": WEBHOOK["id"],
+    "event": "job.finished",
+    "state": "dead",
+    "attempts": 10,
+    "problem": "The address answered with status 503.",
+}
+DELIVERY_PAGE: dict[str, Any] = {"deliveries": [DELIVERY], "next_cursor": DELIVERY["id"]}

@@ -26,6 +26,7 @@ from api.errors import (
     BodyTooLargeError,
     BodyTooSlowError,
     BusyError,
+    DeliveryNotFoundError,
     InvalidItemsError,
     InvalidReviewError,
     InvalidTableError,
@@ -41,6 +42,7 @@ from api.errors import (
     SubjectNotFoundError,
     UnauthenticatedError,
     UnsupportedMediaTypeError,
+    WebhookNotFoundError,
 )
 from api.middleware import MAX_BODY_BYTES, SECURITY_HEADERS
 from grader import FileProblem, GraderError, InvalidAnswerError, ItemNotFoundError
@@ -105,6 +107,8 @@ _KINDS: Mapping[type[Exception], Kind] = {
     InvalidItemsError: Kind("invalid-items", 422, "Items do not validate"),
     InvalidReviewError: Kind("invalid-review", 422, "Review does not fit the result"),
     SubjectNotFoundError: Kind("subject-not-found", 404, "Subject not found"),
+    WebhookNotFoundError: Kind("webhook-not-found", 404, "Webhook not found"),
+    DeliveryNotFoundError: Kind("delivery-not-found", 404, "Delivery not found"),
     JobNotFoundError: Kind("job-not-found", 404, "Job not found"),
     JobStateError: Kind("job-state", 409, "Job is in another state"),
     InvalidTableError: Kind("invalid-table", 422, "Table cannot be graded"),
@@ -227,6 +231,8 @@ def _sample(error: type[Exception]) -> Problem:
         InvalidItemsError: InvalidItemsError([FileProblem(file="line 3", field="difficulty", message="Field required")]),
         InvalidReviewError: InvalidReviewError("pull"),
         SubjectNotFoundError: SubjectNotFoundError(),
+        WebhookNotFoundError: WebhookNotFoundError("0" * 32),
+        DeliveryNotFoundError: DeliveryNotFoundError("0" * 32),
         JobNotFoundError: JobNotFoundError("0" * 32),
         JobStateError: JobStateError("be paused", "finished"),
         InvalidTableError: InvalidTableError("The table lacks the column 'item_id'; its columns are 'id', 'answer'."),

@@ -17,6 +17,7 @@ from api.regrading import Regrading
 from api.results import Results
 from api.reviews import Reviews
 from api.usage import UsageBook
+from api.webhooks.book import Webhooks
 
 
 def get_items(bank: BankDep, store: StoreDep) -> Items:
@@ -39,6 +40,12 @@ def get_reviews(store: StoreDep) -> Reviews:
     return Reviews(store)
 
 
+def get_webhooks(store: StoreDep) -> Webhooks:
+    """Return the webhooks."""
+    return Webhooks(store)
+
+
+WebhooksDep = Annotated[Webhooks, Depends(get_webhooks)]
 ReviewsDep = Annotated[Reviews, Depends(get_reviews)]
 ItemsDep = Annotated[Items, Depends(get_items)]
 BanksDep = Annotated[Banks, Depends(get_banks)]

@@ -16,7 +16,7 @@ from api.jobs.erasure import delete_jobs, erase_rows
 from api.schemas import GradeRequest
 from api.storage.columns import new_id, oldest_id
 from api.storage.database import Store
-from api.storage.tables import GradedItem, Replay, ReplayName, Result
+from api.storage.tables import Delivery, GradedItem, Replay, ReplayName, Result
 from api.stored import Erased, ResultFilter, ResultPage, StoredFilter, StoredResult
 from grader import Gradable, GradingResult
 
@@ -99,6 +99,7 @@ class Results:
             if before is not None:
                 replays = _deleted(session.execute(delete(Replay).where(Replay.id < oldest_id(before))))
                 job_rows = delete_jobs(session, before)
+                session.execute(delete(Delivery).where(Delivery.id < oldest_id(before)))
         self.store.database.forget()
         return Erased(results=results, replays=replays, job_rows=job_rows)
 

@@ -24,6 +24,8 @@ from api.review_shapes import (
 from api.storage.database import Store
 from api.storage.tables import GradedItem, Result, Review
 from api.stored import StoredResult
+from api.webhooks.book import announce
+from api.webhooks.shapes import WebhookEvent
 from grader import Gradable, adjacent_agreement, exact_agreement, mark_from_score, qwk, rmse
 
 
@@ -80,6 +82,8 @@ class Reviews:
             session.flush()
             of_result = select(func.count(Review.reviewer.distinct())).where(Review.result_id == result.id)
             result.review_count = session.scalar(of_result) or 0
+            told = {"result_id": result.id, "review_id": row.id, "decision": row.decision, "score": row.score, "mark": row.mark}
+            announce(session, WebhookEvent.REVIEW_DECIDED, told)
         return StoredReview.of(row)
 
     def of_result(self, result_id: str) -> ReviewList:

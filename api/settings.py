@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     work_on_jobs: bool = Field(
         default=True, description="Whether this server grades the rows of jobs itself, or leaves them to `grader worker`."
     )
+    webhook_private_targets: bool = Field(
+        default=False, description="Whether webhooks may be at addresses of private networks and of this machine."
+    )
     rate_limit: RateLimit = Field(
         default="6000/minute",
         description="What a key may send, where it has no limit of its own: units of 1,000 bytes; a request is one at least.",

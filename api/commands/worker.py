@@ -16,6 +16,7 @@ from api.metrics import Metrics
 from api.settings import Settings
 from api.storage import migrations
 from api.storage.database import Database
+from api.webhooks.sending import Sender
 from grader import Grader, ItemBank
 from grader.cli.options import bank_option, bank_path, home_option, home_path
 
@@ -37,7 +38,10 @@ def worker(database: Database, bank_dir: Path | None, home: Path | None) -> None
     bank = ItemBank.from_directory(bank_path(bank_dir))
     grader = Grader.from_directory(home_path(home), threads=settings.threads)
     grader.embed(bank)
-    engine = Engine(Work(database=database, bank=bank, grader=grader, metrics=Metrics()))
+    engine = Engine(
+        Work(database=database, bank=bank, grader=grader, metrics=Metrics()),
+        Sender(database=database, private_targets=settings.webhook_private_targets),
+    )
     told = Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: told.set())

@@ -22,11 +22,15 @@ from api.jobs.work import Work
 from api.storage.columns import now, oldest_id
 from api.storage.database import Database
 from api.storage.tables import Job, JobChunk, Worker
+from api.webhooks.sending import Sender
 
 _QUEUE = "grading"
 # While one chunk is encoded, which takes all cores, another one is read or written.
 _CHUNKS_AT_ONCE = 2
 _POLL_S = 0.1
+_MESSAGES = "messages"
+_MESSAGES_AT_ONCE = 8
+_MESSAGES_A_LOOK = 200
 _ACTIVE = ["ENQUEUED", "PENDING", "DELAYED"]
 # The largest number that DBOS takes; lower ones are served first.
 _LAST_PRIORITY = 2**31 - 1
@@ -44,15 +48,17 @@ _engine: Engine | None = None
 class Engine:
     """One worker: it looks for queued jobs, grades their chunks, and takes over what dead workers had."""
 
-    def __init__(self, work: Work, *, beat_s: float = 2.0, lost_after_s: float = 15.0) -> None:
+    def __init__(self, work: Work, sender: Sender, *, beat_s: float = 2.0, lost_after_s: float = 15.0) -> None:
         """Set up a worker that does nothing yet.
 
         Args:
             work: What grades chunks.
+            sender: What delivers messages to webhooks.
             beat_s: Seconds between two signs of life.
             lost_after_s: Seconds without one after which a worker is taken for dead.
         """
         self.work = work
+        self.sender = sender
         self.id = str(uuid4())
         self._database = work.database
         self._beat_s = beat_s
@@ -78,7 +84,9 @@ class Engine:
         self._beat()
         DBOS.launch()
         DBOS.register_queue(_QUEUE, worker_concurrency=_CHUNKS_AT_ONCE, polling_interval_sec=_POLL_S)
-        for name, act in (("beat", self._beat), ("feed", self._feed), ("look-after", self._look_after)):
+        DBOS.register_queue(_MESSAGES, worker_concurrency=_MESSAGES_AT_ONCE, polling_interval_sec=_POLL_S)
+        acts = (("beat", self._beat), ("feed", self._feed), ("tell", self._tell), ("look-after", self._look_after))
+        for name, act in acts:
             thread = Thread(target=self._repeat, args=(act,), name=f"jobs-{name}", daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -98,7 +106,7 @@ class Engine:
 
     def _repeat(self, act: Callable[[], None]) -> None:
         """Do something again and again until the engine stops, however often the database goes away."""
-        while not self._stopping.wait(min(self._beat_s, 0.5) if act == self._feed else self._beat_s):
+        while not self._stopping.wait(min(self._beat_s, 0.5) if act in (self._feed, self._tell) else self._beat_s):
             try:
                 act()
             except SQLAlchemyError as error:
@@ -128,6 +136,12 @@ class Engine:
             with self._database.system() as session:
                 fed = update(Job).where(Job.id == job_id, Job.run == run, Job.state == JobState.QUEUED)
                 session.execute(fed.values(state=JobState.RUNNING))
+
+    def _tell(self) -> None:
+        """Hand out the messages to webhooks that are due."""
+        for delivery_id, in_round, attempts in self.sender.due(_MESSAGES_A_LOOK):
+            with SetWorkflowID(f"{delivery_id}/{in_round}/{attempts}"):
+                DBOS.enqueue_workflow(_MESSAGES, _deliver, delivery_id, in_round, attempts)
 
     def _look_after(self) -> None:
         """Take over what dead workers had, and notice jobs that nobody works on."""
@@ -179,20 +193,20 @@ def _config(database: Database, worker_id: str) -> DBOSConfig:
     )
 
 
-def _working() -> Work:
+def _running() -> Engine:
     if _engine is None:
         raise RuntimeError("there is no engine in this process")
-    return _engine.work
+    return _engine
 
 
 @DBOS.step(name="grade_rows", retries_allowed=True, max_attempts=_TRIES, interval_seconds=1.0, backoff_rate=2.0)
 def _grade_rows(job_id: str, number: int, run: int) -> None:
-    _working().grade_chunk(job_id, number, run)
+    _running().work.grade_chunk(job_id, number, run)
 
 
 @DBOS.step(name="stop_job", retries_allowed=True, max_attempts=_TRIES, interval_seconds=1.0, backoff_rate=2.0)
 def _stop_job(job_id: str, run: int, reason: str) -> None:
-    _working().stop_job(job_id, run, _FAULT.format(reason=reason))
+    _running().work.stop_job(job_id, run, _FAULT.format(reason=reason))
 
 
 @DBOS.workflow(name="grade_chunk")
@@ -202,3 +216,13 @@ def _grade_chunk(job_id: str, number: int, run: int) -> None:
     except Exception as error:
         logger.exception("A chunk of job %s could not be graded.", job_id)
         _stop_job(job_id, run, type(error).__name__)
+
+
+@DBOS.step(name="send_message", retries_allowed=True, max_attempts=_TRIES, interval_seconds=1.0, backoff_rate=2.0)
+def _send_message(delivery_id: str, in_round: int, attempts: int) -> None:
+    _running().sender.attempt(delivery_id, in_round, attempts)
+
+
+@DBOS.workflow(name="deliver")
+def _deliver(delivery_id: str, in_round: int, attempts: int) -> None:
+    _send_message(delivery_id, in_round, attempts)

@@ -16,7 +16,7 @@ from api.grading import Grading
 from api.items import HeldAgainst, Items
 from api.jobs.chunks import pack_outcomes, unpack_rows
 from api.jobs.erasure import ERASED, is_erased
-from api.jobs.shapes import UNFINISHED, WORKING, JobState, Mapping
+from api.jobs.shapes import UNFINISHED, WORKING, JobInfo, JobState, Mapping
 from api.jobs.summary import Summary
 from api.keys import Access
 from api.metrics import Metrics
@@ -27,6 +27,8 @@ from api.storage.columns import now
 from api.storage.database import Database, Store
 from api.storage.tables import Job, JobChunk
 from api.usage import UsageBook, note_use
+from api.webhooks.book import announce
+from api.webhooks.shapes import WebhookEvent
 from grader import Gradable, Grader, GradingResult, ItemBank
 from grader.batch.output import outcome_json
 from grader.batch.rows import Row
@@ -181,10 +183,12 @@ def _count(session: Session, job_id: str, rows: int, summary: Summary) -> None:
         Job.rows_failed: Job.rows_failed + summary.failed,
         Job.rows_for_review: Job.rows_for_review + summary.for_review,
     }
-    finished = {Job.state: JobState.FINISHED, Job.finished_at: now(), Job.problem: None}
-    done = (Job.rows_done == Job.rows, Job.state.in_(UNFINISHED))
-    for change in (update(Job).values(added), update(Job).where(*done).values(finished)):
-        session.execute(change.where(Job.id == job_id).execution_options(synchronize_session=False))
+    session.execute(update(Job).where(Job.id == job_id).values(added).execution_options(synchronize_session=False))
+    job = session.get_one(Job, job_id, populate_existing=True)
+    if job.rows_done == job.rows and job.state in UNFINISHED:
+        job.state, job.finished_at, job.problem = JobState.FINISHED, now(), None
+        session.flush()
+        announce(session, WebhookEvent.JOB_FINISHED, JobInfo.of(job).model_dump(mode="json", exclude={"columns"}))
 
 
 def _read(grading: Grading, task: _Task, row: Row) -> tuple[GradeRequest, HeldAgainst] | str:

@@ -256,3 +256,36 @@ class Worker(Base):
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     seen_at: Mapped[datetime]
+
+
+class Webhook(TenantOwned, Base):
+    """An address that a tenant wants to be told at."""
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    url: Mapped[str] = mapped_column(Text)
+    events: Mapped[str] = mapped_column(Text)
+    # As it is: a message cannot be signed with a hash of it.
+    secret: Mapped[str] = mapped_column(String(80))
+
+
+class Delivery(TenantOwned, Base):
+    """A message to a webhook: written down together with what it tells of, and kept until it is old."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (Index("ix_deliveries_state_due_at", "state", "due_at"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    webhook_id: Mapped[str] = mapped_column(String(32), ForeignKey("webhooks.id", ondelete="CASCADE"), index=True)
+    event: Mapped[str] = mapped_column(String(40))
+    body: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(16), default="waiting")
+    attempts: Mapped[int] = mapped_column(default=0)
+    # When the next attempt may be made, and in which round of attempts it is: a replay begins another one.
+    due_at: Mapped[datetime] = mapped_column(default=now)
+    round: Mapped[int] = mapped_column(default=0)
+    problem: Mapped[str | None] = mapped_column(Text)
+    delivered_at: Mapped[datetime | None]

@@ -21,6 +21,7 @@ from api.keys import Scope
 from api.metrics import Metrics
 from api.storage.database import Database, Store
 from api.storage.tables import Job, JobChunk
+from api.webhooks.sending import Sender
 from grader import Grader, ItemBank
 from grader.batch import grade_file
 
@@ -46,7 +47,7 @@ def work(database: Database, real_grader: Grader, shipped_bank: ItemBank) -> Wor
 @pytest.fixture
 def engine(work: Work) -> Iterator[Engine]:
     """Return a worker that grades what the service takes in."""
-    engine = Engine(work, beat_s=0.2, lost_after_s=2)
+    engine = Engine(work, Sender(database=work.database, private_targets=True), beat_s=0.2, lost_after_s=2)
     engine.start()
     yield engine
     engine.stop()

@@ -33,6 +33,7 @@ def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None
         "RATE_LIMIT": "5/second",
         "MAX_UPLOAD_BYTES": "5000",
         "WORK_ON_JOBS": "no",
+        "WEBHOOK_PRIVATE_TARGETS": "yes",
     }
     assert {name.lower() for name in environment} == set(Settings.model_fields)
     for name, value in environment.items():
@@ -47,6 +48,7 @@ def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None
         "max_in_flight": 4,
         "max_upload_bytes": 5000,
         "work_on_jobs": False,
+        "webhook_private_targets": True,
         "rate_limit": "5/second",
     }
 

@@ -30,13 +30,14 @@ BODIES: dict[str, Any] = {
     "add_item": NEW_ITEMS["item"]["value"],
     "regrade_item": {"bank_id": "north-bank"},
     "create_review": {"decision": "accept"},
+    "create_webhook": {"url": "https://hooks.example/"},
     "create_job": [{**GRADE, "subject_id": "south-subject"}],
 }
 SUCCESS = {"create_job": 202}
 TEXTS = {"import_items": (IMPORTS["text/csv"]["examples"]["csv"]["value"], {"content-type": "text/csv"})}
 NOTHING = {"results": 0, "replays": 0, "job_rows": 0}
 # After these there is nothing left to find.
-LAST = {"archive_bank", "delete_job", "delete_results", "erase_subject"}
+LAST = {"archive_bank", "delete_job", "delete_results", "delete_webhook", "erase_subject"}
 # What a queued job can be asked in this order.
 STATES = ["pause_job", "resume_job", "cancel_job", "watch_job"]
 QUERIES = {"delete_results": {"attempt_id": "north-other"}, "read_item": {"bank_id": "north-bank"}}
@@ -62,7 +63,12 @@ def north(service: TestClient, make_key: MakeKey) -> dict[str, str]:
     assert service.post("/v1/banks/north-bank/publish", headers=headers).status_code == 200
     service.post("/v1/grades", json={**body, "attempt_id": "north-other"}, headers=headers)
     job = service.post("/v1/jobs", json=[{**GRADE, "subject_id": "north-subject"}], headers=headers).json()
+    hook = service.post("/v1/webhooks", json={"url": "https://xylophone.example/north"}, headers=headers).json()
+    service.post(f"/v1/results/{stored['result_id']}/reviews", json={"decision": "accept"}, headers=headers)
+    [delivery] = service.get("/v1/deliveries", headers=headers).json()["deliveries"]
     return {
+        "webhook_id": hook["id"],
+        "delivery_id": delivery["id"],
         "result_id": stored["result_id"],
         "subject_id": "north-subject",
         "bank_id": "north-bank",
