@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -23,7 +25,8 @@ from api.jobs.work import Work
 from api.keys import KEYLESS, ensure_tenant, has_keys
 from api.metrics import Metrics
 from api.middleware import MAX_BODY_BYTES, BodyLimit, SecurityHeaders
-from api.routers import banks, grades, health, items, jobs, pages, results, reviews, usage, webhooks
+from api.pages.rendering import FOLDER
+from api.routers import banks, batch_pages, grades, health, items, jobs, pages, results, reviews, usage, webhooks
 from api.settings import Settings
 from api.storage import migrations
 from api.storage.database import Database, parse_url
@@ -71,9 +74,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.add_middleware(SecurityHeaders)
     app.add_middleware(logs.RequestLog, metrics=metrics)
-    for module in (grades, jobs, items, banks, results, reviews, webhooks, usage, health, pages):
+    for module in (grades, jobs, items, banks, results, reviews, webhooks, usage, health, pages, batch_pages):
         app.include_router(module.router)
-    app.mount("/static", StaticFiles(directory=pages.FOLDER / "static"), name="static")
+    app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     return app
 
 
@@ -83,7 +86,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
     settings: Settings = app.state.settings
     bank = ItemBank.from_directory(settings.bank_dir)
     database = open_database(settings)
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="loading") as executor:
+    with (
+        ThreadPoolExecutor(max_workers=1, thread_name_prefix="loading") as executor,
+        TemporaryDirectory(prefix="grader-uploads-") as uploads,
+    ):
         loading = executor.submit(_load_grader, settings, bank)
         worker = executor.submit(_start_worker, settings, loading, database, bank, app.state.metrics)
         yield State(
@@ -94,6 +100,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
             metrics=app.state.metrics,
             database=database,
             limiter=SlidingWindowCounterRateLimiter(MemoryStorage()),
+            uploads=Path(uploads),
         )
     if worker.exception() is None and (engine := worker.result()) is not None:
         engine.stop()

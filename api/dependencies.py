@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, TypedDict, cast
 
 from fastapi import Depends, Request
@@ -41,6 +42,7 @@ class State(TypedDict):
     metrics: Metrics
     database: Database
     limiter: RateLimiter
+    uploads: Path
 
 
 def state_of(request: Request) -> State:
@@ -130,6 +132,18 @@ def get_metrics(request: Request) -> Metrics:
     return state_of(request)["metrics"]
 
 
+def get_uploads(request: Request) -> Path:
+    """Return the folder for tables that were sent to the pages and are not taken in yet; it goes with the server."""
+    return state_of(request)["uploads"]
+
+
+def get_database(request: Request) -> Database:
+    """Return the database, for what is about all tenants; routes about one get at it through a store."""
+    return state_of(request)["database"]
+
+
+DatabaseDep = Annotated[Database, Depends(get_database)]
+UploadsDep = Annotated[Path, Depends(get_uploads)]
 MetricsDep = Annotated[Metrics, Depends(get_metrics)]
 SettingsDep = Annotated[Settings, Depends(get_settings)]
 BankDep = Annotated[ItemBank, Depends(get_bank)]

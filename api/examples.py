@@ -305,3 +305,9 @@ DELIVERY: dict[str, Any] = {
     "problem": "The address answered with status 503.",
 }
 DELIVERY_PAGE: dict[str, Any] = {"deliveries": [DELIVERY], "next_cursor": DELIVERY["id"]}
+ROW_PAGE: dict[str, Any] = {
+    "rows": [
+        {"number": 2, "values": {"item_id": "no-such-item", "student": "17"}, "problem": "No item 'no-such-item' in the bank."}
+    ],
+    "next_first": 52,
+}

@@ -24,6 +24,9 @@ class Metrics:
             "grader_answers_for_review", "Of those, the ones that a person should look at.", registry=self.registry
         )
         self._job_rows = Counter("grader_job_rows", "Rows of jobs that are done.", ("outcome",), registry=self.registry)
+        self.rows_waiting = Gauge(
+            "grader_job_rows_waiting", "Rows of jobs at work that are not done, on all servers together.", registry=self.registry
+        )
         self.in_flight = Gauge("grader_in_flight", "Grading requests in progress.", registry=self.registry)
 
     def answered(self, *, method: str, route: str, status: int, took_s: float) -> None:

@@ -12,8 +12,8 @@ from api.errors import BodyTooLargeError, BodyTooSlowError
 MAX_BODY_BYTES = 8_000_000
 # At 130 kB/s the largest body gets through; what is slower than that keeps a place for nothing.
 MAX_BODY_SECONDS = 60.0
-# Tables of answers come in by their own address, and may be large.
-UPLOAD_PATH = "/v1/jobs"
+# Tables of answers come in by addresses of their own, and may be large.
+UPLOAD_PATHS = frozenset({"/v1/jobs", "/batches"})
 MAX_UPLOAD_SECONDS = 1_800.0
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -43,7 +43,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        is_upload = (scope["method"], scope["path"]) == ("POST", UPLOAD_PATH)
+        is_upload = scope["method"] == "POST" and scope["path"] in UPLOAD_PATHS
         max_bytes = self.max_upload_bytes if is_upload else self.max_bytes
         max_seconds = MAX_UPLOAD_SECONDS if is_upload else self.max_seconds
         announced = Headers(scope=scope).get("content-length", "")

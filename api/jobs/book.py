@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,21 @@ from sqlalchemy.orm import Session
 
 from api.errors import JobNotFoundError, JobStateError
 from api.jobs.chunks import unpack_outcomes, unpack_rows
-from api.jobs.shapes import UNFINISHED, WORKING, Deleted, JobFilter, JobInfo, JobPage, JobState, JobSummary
+from api.jobs.shapes import (
+    UNFINISHED,
+    WORKING,
+    Deleted,
+    GradedRow,
+    JobFilter,
+    JobInfo,
+    JobPage,
+    JobState,
+    JobSummary,
+    Mapping,
+    RowFilter,
+    RowKind,
+    RowPage,
+)
 from api.jobs.summary import Summary
 from api.storage.columns import now
 from api.storage.database import Store
@@ -18,6 +33,8 @@ from api.storage.tables import Job, JobChunk
 from grader.batch.rows import Row
 
 _SUMMARIES_AT_ONCE = 500
+# A chunk is unpacked and read in a few milliseconds.
+_CHUNKS_A_SEARCH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +51,15 @@ class Jobs:
         """
         with self.store.read() as session:
             return JobInfo.of(_find(session, job_id))
+
+    def mapping(self, job_id: str) -> Mapping:
+        """Return which columns of a job's table hold what.
+
+        Raises:
+            JobNotFoundError: If the tenant has none with the id.
+        """
+        with self.store.read() as session:
+            return Mapping.model_validate_json(_find(session, job_id).mapping)
 
     def page(self, wanted: JobFilter) -> JobPage:
         """Return jobs, newest first, from a cursor on."""
@@ -121,6 +147,37 @@ class Jobs:
             seen, rows, outcomes = found
             yield list(zip(unpack_rows(rows), unpack_outcomes(outcomes or b""), strict=True))
 
+    def rows(self, job_id: str, wanted: RowFilter) -> RowPage:
+        """Return rows that are done, from one on. After a long search without enough of them it says where to go on.
+
+        Raises:
+            JobNotFoundError: If the tenant has none with the id.
+        """
+        found: list[GradedRow] = []
+        at = wanted.first
+        for number in self._chunks_from(job_id, wanted):
+            with self.store.read() as session:
+                chunk = session.get(JobChunk, (job_id, number))
+            if chunk is None or chunk.output is None:
+                continue
+            for row in _rows_of(chunk):
+                if row.number < wanted.first or not _is_wanted(row, wanted):
+                    continue
+                if len(found) == wanted.limit:
+                    return RowPage(rows=found, next_first=row.number)
+                found.append(row)
+            at = chunk.first_row + chunk.rows + 1
+        more = at > wanted.first and at <= self.get(job_id).rows
+        return RowPage(rows=found, next_first=at if more else None)
+
+    def _chunks_from(self, job_id: str, wanted: RowFilter) -> Sequence[int]:
+        """Return the chunks to look into, by number: no more than can be looked into while somebody waits."""
+        with self.store.read() as session:
+            _find(session, job_id)
+            query = select(JobChunk.number).where(JobChunk.job_id == job_id, JobChunk.summary.is_not(None))
+            query = query.where(JobChunk.first_row + JobChunk.rows >= wanted.first).order_by(JobChunk.number)
+            return session.scalars(query.limit(_CHUNKS_A_SEARCH)).all()
+
     def _change(self, job_id: str, state: JobState, *, frm: frozenset[JobState], wish: str) -> JobInfo:
         with self.store.write() as session:
             job = _find(session, job_id, lock=True)
@@ -134,6 +191,21 @@ class Jobs:
                 job.finished_at = now()
             session.flush()
             return JobInfo.of(job)
+
+
+def _rows_of(chunk: JobChunk) -> Iterator[GradedRow]:
+    outcomes = unpack_outcomes(chunk.output or b"")
+    for number, (row, outcome) in enumerate(zip(unpack_rows(chunk.input), outcomes, strict=True), start=chunk.first_row + 1):
+        yield GradedRow(number=number, values=row.values, **json.loads(outcome))
+
+
+def _is_wanted(row: GradedRow, wanted: RowFilter) -> bool:
+    if wanted.only is RowKind.FAILED and row.problem is None:
+        return False
+    if wanted.only is RowKind.FOR_REVIEW and not (row.result and row.result["needs_review"]):
+        return False
+    text = wanted.q.casefold()
+    return not text or any(text in str(value).casefold() for value in row.values.values())
 
 
 def rows_waiting(session: Session) -> int:

@@ -77,6 +77,15 @@ class Engine:
         if _engine is not None:
             raise RuntimeError("there is an engine in this process already")
         _engine = self
+        try:
+            self._launch()
+        except BaseException:
+            _engine = None
+            DBOS.destroy()
+            raise
+        logger.info("Worker %s is ready for jobs.", self.id)
+
+    def _launch(self) -> None:
         DBOS(config=_config(self._database, self.id))
         # Its lines go where all others go.
         log = logging.getLogger("dbos")
@@ -90,7 +99,6 @@ class Engine:
             thread = Thread(target=self._repeat, args=(act,), name=f"jobs-{name}", daemon=True)
             thread.start()
             self._threads.append(thread)
-        logger.info("Worker %s is ready for jobs.", self.id)
 
     def stop(self, *, grace_s: int = 20) -> None:
         """Finish the chunks in progress, or leave them to other workers after so many seconds."""

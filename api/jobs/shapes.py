@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -147,6 +147,44 @@ class JobSummary(BaseModel):
     histogram: list[int] = Field(description="Graded rows by score: twenty bins of .05, the last one with 1 in it.")
     flags: dict[str, int] = Field(description="How many results have each flag.")
     items: dict[str, ItemCounts] = Field(description="By item id.")
+
+
+class RowKind(StrEnum):
+    """Which rows of a job are meant."""
+
+    ALL = "all"
+    FOR_REVIEW = "for_review"
+    FAILED = "failed"
+
+
+class RowFilter(BaseModel):
+    """Which rows of a job to list, and from where on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    only: RowKind = RowKind.ALL
+    q: str = Field(default="", max_length=200, description="Text that one of the row's columns holds, in any case.")
+    first: int = Field(default=1, ge=1, le=1_000_000_000, description="The number of the row to begin at, from 1.")
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE_ITEMS)
+
+
+class GradedRow(BaseModel):
+    """A row of a table with what came of it: a result or a problem."""
+
+    number: int = Field(description="The row's place in the table, from 1.")
+    # Any: whatever the table holds, and the library's result as it is.
+    values: dict[str, Any] = Field(description="The columns of the table.")
+    result: dict[str, Any] | None = None
+    problem: str | None = None
+
+
+class RowPage(BaseModel):
+    """Some rows of a job, in the order of the table."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.ROW_PAGE]})
+
+    rows: list[GradedRow]
+    next_first: int | None = Field(description="Send it as `first` for what follows; null if nothing can.")
 
 
 class Deleted(BaseModel):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from grader import GradingResult, Item
 
@@ -43,6 +44,20 @@ def interview(items: Sequence[Item], count: int, rng: random.Random) -> list[str
 def pieces(answer: str, result: GradingResult) -> list[Piece]:
     """Return the answer cut wherever the proof of a key point begins or ends; joined they are the answer."""
     spans = [(span.start, span.end, number) for number, point in enumerate(result.key_points, start=1) for span in point.evidence]
+    return _cut(answer, spans)
+
+
+def pieces_of(answer: str, result: Mapping[str, Any]) -> list[Piece]:  # Any: JSON
+    """Return the pieces for a result as plain JSON values, as it was stored."""
+    spans = [
+        (span["start"], span["end"], number)
+        for number, point in enumerate(result["key_points"], start=1)
+        for span in point["evidence"]
+    ]
+    return _cut(answer, spans)
+
+
+def _cut(answer: str, spans: Sequence[tuple[int, int, int]]) -> list[Piece]:
     cuts = sorted({0, len(answer), *(start for start, _, _ in spans), *(end for _, end, _ in spans)})
     return [
         Piece(text=answer[start:end], points=tuple(dict.fromkeys(n for s, e, n in spans if s <= start and end <= e)))

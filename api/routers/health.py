@@ -9,8 +9,9 @@ from fastapi.responses import PlainTextResponse, Response
 from sqlalchemy.exc import OperationalError
 
 from api.access import REFUSALS, get_access, limit_rate, requires
-from api.dependencies import BankDep, GraderDep, MetricsDep, SettingsDep, check_alive
+from api.dependencies import BankDep, DatabaseDep, GraderDep, MetricsDep, SettingsDep, check_alive
 from api.errors import NotReadyError, RateLimitedError, UnauthenticatedError
+from api.jobs.book import rows_waiting
 from api.jobs.intake import MAX_ROWS
 from api.keys import Scope
 from api.middleware import MAX_BODY_BYTES
@@ -63,6 +64,8 @@ def read_info(settings: SettingsDep, bank: BankDep, grader: GraderDep) -> Info:
     response_class=PlainTextResponse,
     responses=responses(*REFUSALS, OperationalError, NotReadyError, Exception),
 )
-def read_metrics(metrics: MetricsDep) -> Response:
-    """Tell Prometheus how much is asked, how long it takes, and how much of it is for review."""
+def read_metrics(metrics: MetricsDep, database: DatabaseDep) -> Response:
+    """Tell Prometheus how much is asked, how long it takes, how much of it is for review, and how much waits."""
+    with database.system(read_only=True) as session:
+        metrics.rows_waiting.set(rows_waiting(session))
     return Response(metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")

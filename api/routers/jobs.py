@@ -34,7 +34,7 @@ from api.errors import (
 from api.exports import MEDIA_TYPES, ExportFormat
 from api.jobs.intake import EXTENSIONS, write_lines
 from api.jobs.output import job_file
-from api.jobs.shapes import WORKING, Deleted, JobFilter, JobInfo, JobOptions, JobPage, JobSummary
+from api.jobs.shapes import WORKING, Deleted, JobFilter, JobInfo, JobOptions, JobPage, JobSummary, RowFilter, RowPage
 from api.keys import Scope
 from api.middleware import MAX_BODY_BYTES
 from api.problems import responses
@@ -128,6 +128,12 @@ def watch_job(jobs: JobsDep, job_id: JobId, job: JobDep) -> StreamingResponse:
 def read_summary(jobs: JobsDep, job_id: JobId) -> JobSummary:
     """Sum up what came of a job, as far as it is: scores, flags, and how each item went."""
     return jobs.summary(job_id)
+
+
+@router.get("/{job_id}/rows", dependencies=[_READING, Depends(access.limit_rate)], responses=responses(JobNotFoundError))
+def list_rows(jobs: JobsDep, job_id: JobId, wanted: Annotated[RowFilter, Query()]) -> RowPage:
+    """List rows that are done, all of them or those that failed or that a person should look at."""
+    return jobs.rows(job_id, wanted)
 
 
 @router.get(

@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Coroutine, Mapping
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
-from fastapi.routing import APIRoute
-from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
 
 from api import access
 from api.bank_shapes import SHIPPED
 from api.dependencies import GraderDep, take_slot
 from api.keys import Scope
-from api.pages.practice import MAX_INTERVIEW, interview, pieces, point_name, sections
-from api.pages.words import LANGUAGES, language_for, words_of
-from api.problems import problem_of
+from api.pages.practice import MAX_INTERVIEW, interview, pieces, sections
+from api.pages.rendering import PageRoute, base_of, render
 from api.providers import ItemsDep
 from api.schemas import ItemId
-from grader import GraderError
 from grader.items import MAX_ANSWER_CHARS
-
-FOLDER = Path(__file__).parent.parent / "pages"
-PAGE_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    ),
-    # Without a referrer a browser says nothing of the origin of a form either, and only pages of the service itself may send one.
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-_templates = Jinja2Templates(directory=FOLDER / "templates")
-_templates.env.filters["point_name"] = point_name
-_COOKIE = "language"
 
 
 class Interview(BaseModel):
@@ -59,27 +37,6 @@ class Place(BaseModel):
     minutes: int = Field(default=0, ge=0, le=120)
 
 
-class PageRoute(APIRoute):
-    """A route that shows a refusal as a page, and not as a problem for programs."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler with the refusals around it."""
-        handle = super().get_route_handler()
-
-        async def showing(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except (HTTPException, GraderError) as error:
-                problem = problem_of(error)
-                page = _page(request, "refused.html", {"problem": problem}, status=problem.status)
-                page.headers.update(getattr(error, "headers", None) or {})
-            except RequestValidationError:
-                page = _page(request, "refused.html", {"problem": None}, status=422)
-            return page
-
-        return showing
-
-
 router = APIRouter(
     route_class=PageRoute,
     include_in_schema=False,
@@ -88,21 +45,11 @@ router = APIRouter(
 )
 
 
-def _page(request: Request, template: str, context: Mapping[str, object], *, status: int = 200) -> HTMLResponse:
-    asked = request.query_params.get("lang")
-    language = language_for(asked or request.cookies.get(_COOKIE), request.headers.get("accept-language", ""))
-    shared = {"base": _base(request), "language": language, "languages": LANGUAGES, "t": words_of(language)}
-    page = _templates.TemplateResponse(request, template, {**shared, **context}, status_code=status, headers=PAGE_HEADERS)
-    if asked in LANGUAGES:
-        page.set_cookie(_COOKIE, language, max_age=31_536_000, samesite="lax", httponly=True)
-    return page
-
-
 @router.get("/")
 def show_questions(request: Request, items: ItemsDep, topic: str = "", difficulty: str = "") -> Response:
     """Show the questions to choose from."""
     every = items.every(SHIPPED)
-    return _page(
+    return render(
         request,
         "questions.html",
         {
@@ -122,10 +69,10 @@ def start_interview(request: Request, items: ItemsDep, wanted: Annotated[Intervi
     found = sections(items.every(SHIPPED), topic=wanted.topic, difficulty=wanted.difficulty)
     chosen = interview([item for section in found for item in section.items], wanted.count, random.SystemRandom())
     if not chosen:
-        return RedirectResponse(f"{_base(request)}/", status_code=303)
+        return RedirectResponse(f"{base_of(request)}/", status_code=303)
     rest = "".join(f"&queue={item_id}" for item_id in chosen[1:])
     return RedirectResponse(
-        f"{_base(request)}/practice/{chosen[0]}?of={len(chosen)}&minutes={wanted.minutes}{rest}", status_code=303
+        f"{base_of(request)}/practice/{chosen[0]}?of={len(chosen)}&minutes={wanted.minutes}{rest}", status_code=303
     )
 
 
@@ -137,7 +84,7 @@ def show_question(
     place: Annotated[Place, Query()],
 ) -> Response:
     """Show one question with room for an answer."""
-    return _page(request, "question.html", {**_question(request, items, item_id, place), "answer": "", "result": None})
+    return render(request, "question.html", {**_question(request, items, item_id, place), "answer": "", "result": None})
 
 
 @router.post("/practice/{item_id}", dependencies=[Depends(take_slot, scope="function")])
@@ -155,12 +102,7 @@ def show_result(
     # Browsers send line ends as they were on paper tape, and count them as one character.
     answer = candidate_answer.replace("\r\n", "\n")
     result = grader.grade(items.get(SHIPPED, item_id).gradable, answer)
-    return _page(request, "question.html", {**question, "answer": answer, "result": result, "pieces": pieces(answer, result)})
-
-
-def _base(request: Request) -> str:
-    """Return the path under which a proxy shows the service, empty if it is the root."""
-    return str(request.scope.get("root_path", ""))
+    return render(request, "question.html", {**question, "answer": answer, "result": result, "pieces": pieces(answer, result)})
 
 
 def _question(request: Request, items: ItemsDep, item_id: str, place: Place) -> dict[str, object]:
@@ -168,7 +110,7 @@ def _question(request: Request, items: ItemsDep, item_id: str, place: Place) -> 
     following = None
     if place.queue:
         rest = "".join(f"&queue={other}" for other in place.queue[1:])
-        following = f"{_base(request)}/practice/{place.queue[0]}?of={place.of}&minutes={place.minutes}{rest}"
+        following = f"{base_of(request)}/practice/{place.queue[0]}?of={place.of}&minutes={place.minutes}{rest}"
     return {
         "item": items.get(SHIPPED, item_id).gradable,
         "following": following,

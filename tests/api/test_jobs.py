@@ -165,6 +165,25 @@ def test_summary_adds_up(service: TestClient, engine: Engine) -> None:
     assert counts["mean_score"] == pytest.approx(summary["mean_score"]) == pytest.approx(counts["standard_deviation"])
 
 
+def test_rows_are_listed_by_page_kind_and_text(service: TestClient, work: Work) -> None:
+    job = queued(service, [{**row, "note": f"N{n}"} for n, row in enumerate(ROWS * 50)])
+    work.grade_chunk(job["id"], 0, 0)
+    address = f"/v1/jobs/{job['id']}/rows"
+    page = service.get(f"{address}?limit=3&first=127").json()
+    assert [row["number"] for row in page["rows"]] == [127, 128], "the others are not done"
+    assert page["next_first"] == 129
+    assert service.get(f"{address}?first=129").json() == {"rows": [], "next_first": None}
+    work.grade_chunk(job["id"], 1, 0)
+    failed = service.get(f"{address}?only=failed&limit=65").json()
+    assert [row["number"] % 4 for row in failed["rows"]] == [2, 0] * 32 + [2]
+    assert all(row["problem"] for row in failed["rows"])
+    assert failed["next_first"] == 132
+    [found] = service.get(f"{address}?q=n150").json()["rows"]
+    assert (found["number"], found["values"]["note"]) == (151, "N150")
+    for_review = service.get(f"{address}?only=for_review&limit=100").json()["rows"]
+    assert all(row["result"]["needs_review"] for row in for_review)
+
+
 def test_events_tell_of_a_job_until_it_is_done(service: TestClient, engine: Engine) -> None:
     job = queued(service)
     with service.stream("GET", f"/v1/jobs/{job['id']}/events") as response:

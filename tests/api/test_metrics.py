@@ -43,6 +43,14 @@ def test_requests_and_answers_are_counted(service: TestClient, make_key: MakeKey
     assert after["grader_in_flight",] == 0
 
 
+def test_rows_of_jobs_are_counted_while_they_wait(service: TestClient, make_key: MakeKey) -> None:
+    headers = make_key(Scope.ADMIN)
+    job = service.post("/v1/jobs", json=[ROW, ROW], headers=headers).json()
+    assert samples(service, headers)["grader_job_rows_waiting",] == 2
+    service.post(f"/v1/jobs/{job['id']}/cancel", headers=headers)
+    assert samples(service, headers)["grader_job_rows_waiting",] == 0
+
+
 def test_measures_need_the_scope_admin(service: TestClient, make_key: MakeKey, assert_problem: AssertProblem) -> None:
     others = make_key(*(scope for scope in Scope if scope is not Scope.ADMIN))
     assert_problem(service.get("/metrics", headers=others), 403, "scope-missing")

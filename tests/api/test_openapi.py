@@ -63,7 +63,7 @@ PROBLEMS = {
     "list_deliveries": KEY | {"invalid-request"},
     "replay_delivery": KEY | REPLAY | {"invalid-request", "delivery-not-found"},
     "list_jobs": KEY | {"invalid-request"},
-    **dict.fromkeys(("read_job", "read_summary", "watch_job", "export_job", "delete_job"), KEY | JOB),
+    **dict.fromkeys(("read_job", "read_summary", "list_rows", "watch_job", "export_job", "delete_job"), KEY | JOB),
     **dict.fromkeys(("pause_job", "resume_job", "cancel_job"), KEY | REPLAY | JOB | {"job-state"}),
     "read_liveness": {"not-ready"},
     "read_readiness": {"not-ready"},
@@ -115,6 +115,7 @@ def test_routes_are_the_promised_ones() -> None:
         ("GET", "/v1/jobs/{job_id}/events"),
         ("GET", "/v1/jobs/{job_id}/results"),
         ("GET", "/v1/jobs/{job_id}/summary"),
+        ("GET", "/v1/jobs/{job_id}/rows"),
         ("POST", "/v1/jobs/{job_id}/pause"),
         ("POST", "/v1/jobs/{job_id}/resume"),
         ("POST", "/v1/jobs/{job_id}/cancel"),
@@ -191,7 +192,7 @@ def test_example_of_a_body_can_be_sent_as_it_stands(client: TestClient, path: st
 # These tell of what somebody stored, or answer with a file.
 ABOUT_STORED = {
     "read_result", "export_results", "list_versions", "list_reviews", "read_metrics",
-    "read_job", "watch_job", "export_job", "read_summary",
+    "read_job", "watch_job", "export_job", "read_summary", "list_rows",
 }  # fmt: skip
 
 

@@ -1,0 +1,138 @@
+"""The pages of batches: a table is looked at before it is taken in, watched while it is graded, and read afterwards."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFile
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from api import access
+from api.bank_shapes import SHIPPED
+from api.dependencies import UploadsDep, take_slot
+from api.errors import InvalidTableError
+from api.jobs.shapes import UNFINISHED, WORKING, JobFilter, JobOptions, RowFilter, RowKind
+from api.keys import Scope
+from api.pages.batches import bars, preview
+from api.pages.practice import pieces_of
+from api.pages.rendering import PageRoute, base_of, render
+from api.providers import IntakeDep, ItemsDep, JobsDep
+from api.routers.jobs import JobId
+from grader import ItemNotFoundError
+from grader.batch import FORMATS
+
+# What is looked at and never started is forgotten.
+_KEPT_S = 3_600
+_TOKEN_BYTES = 16
+
+router = APIRouter(
+    prefix="/batches",
+    route_class=PageRoute,
+    include_in_schema=False,
+    default_response_class=HTMLResponse,
+    # What a page may do here, a key that grades and reads results may do.
+    dependencies=[
+        Depends(access.requires(Scope.GRADE)),
+        Depends(access.requires(Scope.READ_RESULTS)),
+        Depends(access.limit_upload_rate),
+    ],
+)
+
+
+@router.get("")
+def show_batches(request: Request, jobs: JobsDep) -> Response:
+    """Show all batches, and room for a new one."""
+    return render(request, "batches.html", {"jobs": jobs.page(JobFilter()).jobs})
+
+
+@router.post("", dependencies=[Depends(take_slot, scope="function")])
+def look_at_table(request: Request, file: UploadFile, uploads: UploadsDep, items: ItemsDep) -> Response:
+    """Show what a table holds before anything is graded: its columns, its first rows and what is wrong with them."""
+    suffix = Path(file.filename or "").suffix.lower()
+    if suffix not in FORMATS:
+        raise InvalidTableError(f"The file's name must end in {', '.join(FORMATS)}.")
+    _forget_old(uploads)
+    token = secrets.token_hex(_TOKEN_BYTES) + suffix
+    with (uploads / token).open("wb") as out:
+        shutil.copyfileobj(file.file, out)
+    name = Path(file.filename or "").stem[:200]
+    looked = preview(uploads / token, {item.id for item in items.every(SHIPPED)})
+    return render(request, "batch_preview.html", {"preview": looked, "token": token, "name": name, "defaults": JobOptions()})
+
+
+@router.post("/start", dependencies=[Depends(take_slot, scope="function")])
+def start_batch(
+    request: Request,
+    intake: IntakeDep,
+    uploads: UploadsDep,
+    chosen: Annotated[JobOptions, Form()],
+    token: Annotated[str, Query(max_length=100)],
+) -> Response:
+    """Take in a table that was looked at, and show the job."""
+    table = uploads / Path(token).name
+    if Path(token).suffix not in FORMATS or not table.is_file():
+        raise InvalidTableError("The file is no longer here. Choose it again.")
+    intake.check(chosen)
+    job = intake.take_in(table, chosen)
+    table.unlink(missing_ok=True)
+    return RedirectResponse(f"{base_of(request)}/batches/{job.id}", status_code=303)
+
+
+@router.get("/{job_id}")
+def show_batch(request: Request, jobs: JobsDep, job_id: JobId, wanted: Annotated[RowFilter, Query()]) -> Response:
+    """Show a batch: how far it is, what came of it, and its rows."""
+    job, summary = jobs.get(job_id), jobs.summary(job_id)
+    return render(
+        request,
+        "batch.html",
+        {
+            "job": job,
+            "summary": summary,
+            "bars": bars(summary.histogram),
+            "page": jobs.rows(job_id, wanted),
+            "wanted": wanted,
+            "kinds": list(RowKind),
+            "is_working": job.state in WORKING,
+            "can_resume": job.state in UNFINISHED - WORKING,
+            "can_cancel": job.state in UNFINISHED,
+        },
+    )
+
+
+@router.post("/{job_id}/{wish}")
+def steer_batch(request: Request, jobs: JobsDep, job_id: JobId, wish: str) -> Response:
+    """Pause, resume, cancel or delete a batch."""
+    wishes = {"pause": jobs.pause, "resume": jobs.resume, "cancel": jobs.cancel, "delete": jobs.delete}
+    if wish in wishes:
+        wishes[wish](job_id)
+    return RedirectResponse(f"{base_of(request)}/batches" + ("" if wish == "delete" else f"/{job_id}"), status_code=303)
+
+
+@router.get("/{job_id}/rows/{number}")
+def show_row(request: Request, jobs: JobsDep, items: ItemsDep, job_id: JobId, number: int) -> Response:
+    """Show one row with the evidence for its marks."""
+    page = jobs.rows(job_id, RowFilter(first=max(1, number), limit=1))
+    if not page.rows or page.rows[0].number != number:
+        raise InvalidTableError(f"The row {number} is not graded, or not there.")
+    row, mapping, bank_id = page.rows[0], jobs.mapping(job_id), jobs.get(job_id).bank_id
+    answer = str(row.values.get(mapping.candidate_answer_column) or "")
+    item_id = mapping.item_id or str(row.values.get(mapping.item_id_column) or "")
+    shown: dict[str, Any] = {"row": row, "job_id": job_id, "answer": answer, "result": row.result, "question": item_id}
+    try:
+        shown["question"] = items.get(bank_id, item_id).gradable.question
+    except ItemNotFoundError:
+        # The row says so itself.
+        shown["pieces"] = []
+    if row.result is not None:
+        shown["pieces"] = pieces_of(answer, row.result)
+    return render(request, "batch_row.html", shown)
+
+
+def _forget_old(uploads: Path) -> None:
+    for file in uploads.iterdir():
+        if file.stat().st_mtime < time.time() - _KEPT_S:
+            file.unlink(missing_ok=True)

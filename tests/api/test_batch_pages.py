@@ -1,0 +1,140 @@
+"""The pages of batches as they are sent: a table is looked at, taken in, watched and read, without any script."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from fastapi.testclient import TestClient
+
+from api.jobs.work import Work
+from api.metrics import Metrics
+from api.storage.database import Database
+from grader import Grader, ItemBank
+
+ANSWER = "It randomly switches off neurons during training, which reduces overfitting."
+TABLE = f'item_id,Antwort,who\ndropout,"{ANSWER}",=s1\nno-such-item,<b>bold</b>,s2\ndropout,,s3\n'
+
+
+@pytest.fixture
+def work(database: Database, real_grader: Grader, shipped_bank: ItemBank) -> Work:
+    return Work(database=database, bank=shipped_bank, grader=real_grader, metrics=Metrics())
+
+
+def look(service: TestClient, content: Any, name: str = "spring.csv") -> Any:
+    return service.post("/batches", files={"file": (name, content)})
+
+
+def started(service: TestClient, **chosen: str) -> str:
+    """Have the table graded, and return the job's id."""
+    page = look(service, TABLE).text
+    [address] = re.findall(r'action="(/batches/start\?token=[^"]+)"', page)
+    fields = {"name": "spring", "candidate_answer_column": "Antwort", "item_id_column": "item_id", **chosen}
+    response = service.post(address, data=fields, follow_redirects=False)
+    assert response.status_code == 303, response.text
+    return str(response.headers["location"].rpartition("/")[2])
+
+
+def test_table_is_looked_at_before_anything_is_graded(service: TestClient) -> None:
+    page = look(service, TABLE).text
+    assert '<td dir="auto">&lt;b&gt;bold&lt;/b&gt;</td>' in page
+    assert "Row 2: No item &#39;no-such-item&#39; in the bank." in page
+    assert page.count('<option value="Antwort"') == 4
+    assert service.get("/v1/jobs").json()["jobs"] == []
+
+
+def test_batch_is_graded_and_read(service: TestClient, work: Work) -> None:
+    job_id = started(service)
+    assert "0 of 3 rows" in service.get(f"/batches/{job_id}").text
+    work.grade_chunk(job_id, 0, 0)
+    page = service.get(f"/batches/{job_id}").text
+    said = ("3 of 3 rows", "finished", "1 could not be graded", "No item &#39;no-such-item&#39;", "&lt;b&gt;bold")
+    assert [text for text in (*said, "Save as Parquet") if text not in page] == []
+    assert service.get("/batches").text.count(f"/batches/{job_id}") == 1
+    failed = service.get(f"/batches/{job_id}?only=failed").text
+    assert (f"/batches/{job_id}/rows/2" in failed, f"/batches/{job_id}/rows/1" in failed) == (True, False)
+    found = service.get(f"/batches/{job_id}?q=SWITCHES").text
+    assert (f"/batches/{job_id}/rows/1" in found, f"/batches/{job_id}/rows/3" in found) == (True, False)
+    sent = service.get(f"/v1/jobs/{job_id}/results?format=csv").text
+    assert ",'=s1," in sent
+
+
+def test_row_is_shown_with_its_evidence(service: TestClient, work: Work) -> None:
+    job_id = started(service)
+    assert service.get(f"/batches/{job_id}/rows/1").status_code == 422
+    work.grade_chunk(job_id, 0, 0)
+    page = service.get(f"/batches/{job_id}/rows/1").text
+    assert "What is dropout" in page
+    assert "<mark data-points=" in page
+    wrong = service.get(f"/batches/{job_id}/rows/2").text
+    assert "No item &#39;no-such-item&#39;" in wrong
+    assert "<b>bold" not in wrong
+    assert service.get(f"/batches/{job_id}/rows/4").status_code == 422
+
+
+def test_batch_is_steered_by_forms(service: TestClient) -> None:
+    job_id = started(service)
+    for wish, state in (("pause", "paused"), ("resume", "waiting"), ("cancel", "cancelled")):
+        assert state in service.post(f"/batches/{job_id}/{wish}").text
+    assert service.post(f"/batches/{job_id}/pause").status_code == 409
+    assert "There is no batch yet." in service.post(f"/batches/{job_id}/delete").text
+    assert service.get(f"/batches/{job_id}").status_code == 404
+
+
+def as_parquet() -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"item_id": ["dropout"], "candidate_answer": [ANSWER]}), sink)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.parquet", as_parquet()), ("a.jsonl", b'{"item_id": "dropout", "candidate_answer": "x"}\nno json\n')]
+)
+def test_other_formats_can_be_looked_at(service: TestClient, name: str, content: bytes) -> None:
+    page = look(service, content, name).text
+    assert '<option value="candidate_answer" selected' in page
+    assert ("Row 2: Line 2 is not JSON" in page) == name.endswith("jsonl")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.xlsx", b"PK", "must end in .csv, .jsonl, .parquet"),
+        ("a.parquet", b"no parquet", "The table is not a Parquet file"),
+        ("a.csv", b"item_id,candidate_answer\n", "The table has no rows."),
+    ],
+)
+def test_what_is_no_table_is_said(service: TestClient, name: str, content: bytes, said: str) -> None:
+    response = look(service, content, name)
+    assert response.status_code == 422
+    assert said in response.text
+    assert "grader-uploads" not in response.text
+
+
+@pytest.mark.parametrize("token", ["0" * 32 + ".csv", "../../etc/passwd", "%2e%2e%2f.csv", ""])
+def test_only_what_was_looked_at_can_be_started(service: TestClient, token: str) -> None:
+    response = service.post(f"/batches/start?token={token}", data={"name": "x"})
+    assert response.status_code == 422
+    assert "no longer here" in response.text
+
+
+def test_pages_of_batches_hold_no_script_in_line(service: TestClient) -> None:
+    pages = [service.get("/batches"), look(service, TABLE), service.get(f"/batches/{started(service)}")]
+    for response in pages:
+        assert response.status_code == 200
+        assert "unsafe-inline" not in response.headers["content-security-policy"]
+        assert " style=" not in response.text
+        assert "<style" not in response.text
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(service: TestClient) -> Iterator[None]:
+    """Check that German readers get every page too: no name of a string is shown in place of the string."""
+    yield
+    page = service.get("/batches?lang=de").text
+    assert "Alle Stapel" in page
