@@ -11,10 +11,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+import yaml
 
 from api.settings import Settings
 from grader import Grader, ItemBank
+from grader.cli.app import app
 from tests.api.databases import KINDS, new_database
 
 ROOT = Path(__file__).parent.parent
@@ -124,3 +127,20 @@ def test_the_page_on_operations_names_every_setting() -> None:
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     stated = set(re.findall(r"^\| `GRADER_(\w+)` \|", page, re.MULTILINE))
     assert stated == {name.upper() for name in Settings.model_fields}
+
+
+def test_the_compose_file_names_commands_and_settings_that_there_are() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    commands = {name: service["command"] for name, service in services.items() if name != "database"}
+    assert commands.keys() == {"upgrade", "api", "worker"}
+    for service, (program, *arguments) in commands.items():
+        assert program == "grader"
+        command: click.Command = app
+        while arguments and not arguments[0].startswith("-"):
+            assert isinstance(command, click.Group)
+            found = command.get_command(click.Context(command), arguments.pop(0))
+            assert found is not None, service
+            command = found
+        command.make_context(service, list(arguments))
+        for name in services[service]["environment"]:
+            assert name.removeprefix("GRADER_").lower() in Settings.model_fields
