@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Each may take a gigabyte of disk and half an hour.
+_MAX_UPLOADS = 4
 _METHODS = ["GET", "POST", "PUT", "DELETE"]
 _DESCRIPTION = """
 Grades free-text answers by meaning and by keyword coverage, with evidence for every mark.
@@ -101,6 +103,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
             database=database,
             limiter=SlidingWindowCounterRateLimiter(MemoryStorage()),
             uploads=Path(uploads),
+            upload_slots=Slots(_MAX_UPLOADS),
         )
     if worker.exception() is None and (engine := worker.result()) is not None:
         engine.stop()

@@ -43,6 +43,7 @@ class State(TypedDict):
     database: Database
     limiter: RateLimiter
     uploads: Path
+    upload_slots: Slots
 
 
 def state_of(request: Request) -> State:
@@ -123,6 +124,22 @@ async def take_slot(request: Request) -> AsyncIterator[None]:
     try:
         with state_of(request)["metrics"].in_flight.track_inprogress():
             yield
+    finally:
+        slots.taken -= 1
+
+
+async def take_upload_slot(request: Request) -> AsyncIterator[None]:
+    """Hold one of the places for uploads, which may take long: they must not take the places of requests that do not.
+
+    Raises:
+        BusyError: If all of them are taken.
+    """
+    slots = state_of(request)["upload_slots"]
+    if slots.taken >= slots.limit:
+        raise BusyError(slots.limit)
+    slots.taken += 1
+    try:
+        yield
     finally:
         slots.taken -= 1
 

@@ -33,7 +33,7 @@ class BusyError(HTTPException):
     """As many requests are being graded as the service takes at a time."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(429, f"{limit} grading requests are in progress, which is the limit. Try again.", {"Retry-After": "1"})
+        super().__init__(429, f"{limit} such requests are in progress, which is the limit. Try again.", {"Retry-After": "1"})
 
 
 class RateLimitedError(HTTPException):

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from uuid import uuid4
 
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID, error
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -31,6 +31,9 @@ _POLL_S = 0.1
 _MESSAGES = "messages"
 _MESSAGES_AT_ONCE = 8
 _MESSAGES_A_LOOK = 200
+_OVER = ["SUCCESS", "ERROR", "CANCELLED"]
+_REMEMBERED = timedelta(hours=1)
+_FORGOTTEN_A_LOOK = 500
 _ACTIVE = ["ENQUEUED", "PENDING", "DELAYED"]
 # The largest number that DBOS takes; lower ones are served first.
 _LAST_PRIORITY = 2**31 - 1
@@ -43,6 +46,10 @@ _LOST = "Rows of the job were handed out and lost. Resume the job to have them g
 logger = logging.getLogger(__name__)
 
 _engine: Engine | None = None
+
+
+class ChunkError(Exception):
+    """A chunk could not be graded; the message is the class of the error, and nothing else of it."""
 
 
 class Engine:
@@ -65,7 +72,7 @@ class Engine:
         self._lost_after = timedelta(seconds=lost_after_s)
         self._stopping = Event()
         self._threads: list[Thread] = []
-        self._idle_since: dict[str, int] = {}
+        self._idle_looks: dict[str, int] = {}
 
     def start(self) -> None:
         """Begin to work, in threads of its own.
@@ -117,8 +124,8 @@ class Engine:
         while not self._stopping.wait(min(self._beat_s, 0.5) if act in (self._feed, self._tell) else self._beat_s):
             try:
                 act()
-            except SQLAlchemyError as error:
-                logger.warning("Jobs have to wait: the database is not available (%s).", type(error).__name__)
+            except SQLAlchemyError as failed:
+                logger.warning("Jobs have to wait: the database is not available (%s).", type(failed).__name__)
             except Exception:
                 logger.exception("Jobs have to wait.")
 
@@ -158,12 +165,25 @@ class Engine:
             running = session.execute(select(Job.id, Job.run).where(Job.state == JobState.RUNNING)).all()
         for worker_id in dead:
             self._take_over(worker_id)
+        self._forget_what_is_over()
         idle = [(job_id, run) for job_id, run in running if not self._is_active(job_id, run)]
         # Between a look at the job and a look at its chunks it may have been finished.
-        self._idle_since = {_name(*job): self._idle_since.get(_name(*job), 0) + 1 for job in idle}
+        self._idle_looks = {_name(*job): self._idle_looks.get(_name(*job), 0) + 1 for job in idle}
         for job_id, run in idle:
-            if self._idle_since[_name(job_id, run)] > 1:
+            if self._idle_looks[_name(job_id, run)] > 1:
                 self.work.stop_job(job_id, run, _LOST)
+
+    def _forget_what_is_over(self) -> None:
+        """Delete what DBOS keeps of chunks and messages that are done: the tables of jobs and webhooks tell of them."""
+        over = DBOS.list_workflows(
+            status=_OVER,
+            completed_before=(now() - _REMEMBERED).isoformat(),
+            limit=_FORGOTTEN_A_LOOK,
+            load_input=False,
+            load_output=False,
+        )
+        if over:
+            DBOS.delete_workflows([workflow.workflow_id for workflow in over])
 
     def _take_over(self, worker_id: str) -> None:
         """Hand out again what a dead worker had in hand."""
@@ -209,7 +229,12 @@ def _running() -> Engine:
 
 @DBOS.step(name="grade_rows", retries_allowed=True, max_attempts=_TRIES, interval_seconds=1.0, backoff_rate=2.0)
 def _grade_rows(job_id: str, number: int, run: int) -> None:
-    _running().work.grade_chunk(job_id, number, run)
+    try:
+        _running().work.grade_chunk(job_id, number, run)
+    except Exception as failed:
+        logger.exception("A chunk of job %s could not be graded.", job_id)
+        # DBOS keeps and logs what is raised here, and a message may repeat an answer: only its class goes on.
+        raise ChunkError(type(failed).__name__) from None
 
 
 @DBOS.step(name="stop_job", retries_allowed=True, max_attempts=_TRIES, interval_seconds=1.0, backoff_rate=2.0)
@@ -221,9 +246,8 @@ def _stop_job(job_id: str, run: int, reason: str) -> None:
 def _grade_chunk(job_id: str, number: int, run: int) -> None:
     try:
         _grade_rows(job_id, number, run)
-    except Exception as error:
-        logger.exception("A chunk of job %s could not be graded.", job_id)
-        _stop_job(job_id, run, type(error).__name__)
+    except error.DBOSMaxStepRetriesExceeded as tried:
+        _stop_job(job_id, run, str(tried.errors[-1]))
 
 
 @DBOS.step(name="send_message", retries_allowed=True, max_attempts=_TRIES, interval_seconds=1.0, backoff_rate=2.0)

@@ -8,13 +8,16 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.datastructures import UploadFile
 
 from api import access
 from api.bank_shapes import SHIPPED
-from api.dependencies import UploadsDep, take_slot
+from api.dependencies import UploadsDep, take_slot, take_upload_slot
 from api.errors import InvalidTableError
+from api.items import Items
 from api.jobs.shapes import UNFINISHED, WORKING, JobFilter, JobOptions, RowFilter, RowKind
 from api.keys import Scope
 from api.pages.batches import bars, preview
@@ -49,9 +52,18 @@ def show_batches(request: Request, jobs: JobsDep) -> Response:
     return render(request, "batches.html", {"jobs": jobs.page(JobFilter()).jobs})
 
 
-@router.post("", dependencies=[Depends(take_slot, scope="function")])
-def look_at_table(request: Request, file: UploadFile, uploads: UploadsDep, items: ItemsDep) -> Response:
+@router.post("", dependencies=[Depends(take_upload_slot, scope="function")])
+async def look_at_table(request: Request, uploads: UploadsDep, items: ItemsDep) -> Response:
     """Show what a table holds before anything is graded: its columns, its first rows and what is wrong with them."""
+    # Read here and not declared: what is declared is read before anyone has asked who is sending it.
+    async with request.form(max_files=1, max_fields=0) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise InvalidTableError("There is no file in the form.")
+        return await run_in_threadpool(_look_at, request, file, uploads, items)
+
+
+def _look_at(request: Request, file: UploadFile, uploads: Path, items: Items) -> Response:
     suffix = Path(file.filename or "").suffix.lower()
     if suffix not in FORMATS:
         raise InvalidTableError(f"The file's name must end in {', '.join(FORMATS)}.")

@@ -18,7 +18,7 @@ from fastapi.sse import format_sse_event
 from sqlalchemy.exc import OperationalError
 
 from api import access, examples, idempotency
-from api.dependencies import media_type, take_slot
+from api.dependencies import media_type, take_upload_slot
 from api.errors import (
     BankNotFoundError,
     BodyTooLargeError,
@@ -71,7 +71,7 @@ _CHANGING = [_GRADING, Depends(access.limit_rate), Depends(idempotency.claim_key
 @router.post(
     "",
     status_code=202,
-    dependencies=[_GRADING, Depends(access.limit_upload_rate), Depends(take_slot, scope="function")],
+    dependencies=[_GRADING, Depends(access.limit_upload_rate), Depends(take_upload_slot, scope="function")],
     responses=responses(*_UPLOAD_REFUSALS),
     openapi_extra=_TABLE,
 )

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from dbos import DBOS
+from dbos import error as dbos_error
 from fastapi.testclient import TestClient
 
-from api.jobs.engine import Engine
+from api.jobs.engine import ChunkError, Engine, _grade_rows
 from api.jobs.work import Work
 from api.keys import Scope
 from api.metrics import Metrics
@@ -254,17 +258,39 @@ def test_row_that_ends_the_process_is_given_up(service: TestClient, work: Work, 
     assert second["problem"] == "The row was given up: grading it ended the worker."
 
 
-def test_fault_stops_a_job_in_a_state_that_resumes(service: TestClient, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_stops_a_job_in_a_state_that_resumes(
+    service: TestClient, engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def full(*_: Any, **__: Any) -> None:
-        raise OSError(28, "No space left on device")
+        raise OSError(28, "No space left for xylophones")
 
-    monkeypatch.setattr("api.jobs.engine._grade_rows", full)
+    def tried_often(*asked: Any) -> None:
+        # As DBOS does it, in a moment and not in two minutes.
+        with pytest.raises(ChunkError) as failed:
+            inspect.unwrap(_grade_rows)(*asked)
+        raise dbos_error.DBOSMaxStepRetriesExceeded("grade_rows", 8, [failed.value])
+
+    monkeypatch.setattr(Work, "grade_chunk", full)
+    monkeypatch.setattr("api.jobs.engine._grade_rows", tried_often)
     job = queued(service)
     stopped = until(service, job["id"], "stopped")
     assert "OSError" in stopped["problem"]
+    assert "xylophones" not in stopped["problem"]
     monkeypatch.undo()
     service.post(f"/v1/jobs/{job['id']}/resume")
     assert until(service, job["id"])["problem"] is None
+
+
+def test_what_is_over_is_forgotten_by_the_engine(service: TestClient, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = queued(service)
+    until(service, job["id"])
+    assert DBOS.list_workflows(workflow_id_prefix=job["id"]) != []
+    monkeypatch.setattr("api.jobs.engine._REMEMBERED", timedelta(seconds=-10))
+    deadline = time.monotonic() + 20
+    while DBOS.list_workflows(workflow_id_prefix=job["id"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert service.get(f"/v1/jobs/{job['id']}").json()["state"] == "finished"
 
 
 def test_job_whose_rows_were_lost_is_stopped(service: TestClient, engine: Engine, work: Work, database: Database) -> None:
@@ -397,3 +423,15 @@ def test_key_over_its_limit_is_told_before_its_upload_is_read(
     headers = make_key(Scope.GRADE, rate_limit="1/minute")
     assert service.post("/v1/jobs", json=ROWS, headers=headers).status_code == 202
     assert_problem(service.post("/v1/jobs", json=ROWS, headers=headers), 429, "rate-limited")
+
+
+@pytest.fixture
+def no_room_for_uploads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.app._MAX_UPLOADS", 0)
+
+
+def test_uploads_do_not_take_the_places_of_other_requests(
+    no_room_for_uploads: None, service: TestClient, assert_problem: AssertProblem
+) -> None:
+    assert_problem(service.post("/v1/jobs", json=ROWS), 429, "busy")
+    assert service.post("/v1/grades", json={"item_id": "dropout", "candidate_answer": ANSWER}).status_code == 200
