@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import create_engine, select, text
 
 from api.exports import ExportFormat
 from api.items import Items
@@ -24,7 +25,7 @@ from api.jobs.output import job_file
 from api.jobs.shapes import JobOptions, JobState
 from api.keys import KEYLESS, ensure_tenant
 from api.storage import migrations
-from api.storage.database import Database, Store
+from api.storage.database import Database, Store, parse_url
 from api.storage.tables import JobChunk, Result
 from grader import Grader, ItemBank, default_bank_dir
 from grader.batch import grade_file
@@ -92,43 +93,93 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_row_is_lost_or_graded_twice_though_workers_are_killed_twenty_times(
-    database: Database, tmp_path: Path, grader_home: Path, source: Path, quiet: Path
+    database: Database, grader_home: Path, source: Path, quiet: Path
 ) -> None:
     store = Store(database, KEYLESS.tenant_id)
-    job = Intake(items=Items(ItemBank.from_directory(default_bank_dir()), store), store=store, access=KEYLESS).take_in(
-        source, JobOptions(store=True)
-    )
+    jobs = [take_in(store, source)]
     choice = random.Random(7)  # noqa: S311 a test that fails is to fail again
     with workers(database, grader_home, 2) as running:
         for _ in range(KILLS):
-            seen = done(store, job.id).rows_done
-            # Until there is something to lose, and then a moment longer.
-            wait_for(lambda seen=seen: done(store, job.id).rows_done > seen)
+            if is_finished(store, jobs[-1]):
+                # There has to be something to lose at every kill.
+                jobs.append(take_in(store, source))
+            seen = done(store, jobs[-1]).rows_done
+            wait_for(lambda seen=seen: done(store, jobs[-1]).rows_done > seen)
             time.sleep(choice.uniform(0, 0.5))
-            assert done(store, job.id).state is not JobState.FINISHED, "too few rows to be killed over"
             victim = choice.randrange(len(running))
             running[victim].kill()
             running[victim].wait()
             running[victim] = start(database, grader_home)
-        wait_for(lambda: done(store, job.id).state is JobState.FINISHED)
-    content = b"".join(job_file(Jobs(store).graded(job.id), job.columns, ExportFormat.JSONL))
-    assert content == quiet.read_bytes()
-    assert done(store, job.id).rows_done == ROWS
-    assert stored_attempts(store) == sorted(f"a{number}" for number in range(ROWS))
+        wait_for(lambda: all(is_finished(store, job_id) for job_id in jobs))
+    for job_id in jobs:
+        assert results(store, job_id) == quiet.read_bytes()
+        assert done(store, job_id).rows_done == ROWS
+    assert stored_attempts(store) == sorted([f"a{number}" for number in range(ROWS)] * len(jobs))
+
+
+def test_job_goes_on_after_the_database_was_away(database: Database, grader_home: Path, source: Path, quiet: Path) -> None:
+    store = Store(database, KEYLESS.tenant_id)
+    job_id = take_in(store, source)
+    with workers(database, grader_home, 1) as [worker]:
+        wait_for(lambda: done(store, job_id).rows_done > 0)
+        with away(database):
+            # Longer than a writer waits for its turn.
+            time.sleep(12)
+        assert not is_finished(store, job_id), "too few rows to be away over"
+        wait_for(lambda: is_finished(store, job_id))
+        assert worker.poll() is None
+    assert done(store, job_id).problem is None
+    assert results(store, job_id) == quiet.read_bytes()
+
+
+@contextmanager
+def away(database: Database) -> Iterator[None]:
+    """Let nobody write to SQLite, and nobody at all into PostgreSQL, whose connections are cut."""
+    if database.is_sqlite:
+        with closing(sqlite3.connect(str(database.url.database), isolation_level=None)) as connection:
+            connection.execute("BEGIN EXCLUSIVE")
+            yield
+            connection.execute("ROLLBACK")
+        return
+    name = database.url.database
+    engine = create_engine(parse_url(os.environ["GRADER_TEST_DATABASE_URL"]), isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false"))
+            connection.execute(
+                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"), {"name": name}
+            )
+            yield
+            connection.execute(text(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true"))
+    finally:
+        engine.dispose()
 
 
 def test_worker_that_is_told_to_stop_leaves_nothing_half_done(database: Database, grader_home: Path, source: Path) -> None:
     store = Store(database, KEYLESS.tenant_id)
-    bank = ItemBank.from_directory(default_bank_dir())
-    job = Intake(items=Items(bank, store), store=store, access=KEYLESS).take_in(source, JobOptions())
+    job_id = take_in(store, source)
     with workers(database, grader_home, 1) as [worker]:
-        wait_for(lambda: done(store, job.id).rows_done > 0)
+        wait_for(lambda: done(store, job_id).rows_done > 0)
         worker.terminate()
         assert worker.wait(timeout=30) == 0
     with store.read() as session:
         half_done = select(JobChunk.number).where(JobChunk.attempts > 0, JobChunk.summary.is_(None))
         assert session.scalars(half_done).all() == []
         assert session.scalars(select(JobChunk.number).where(JobChunk.summary.is_(None))).all() != []
+
+
+def take_in(store: Store, source: Path) -> str:
+    """Queue the table, its results to be stored one by one too, and return the job's id."""
+    bank = ItemBank.from_directory(default_bank_dir())
+    return Intake(items=Items(bank, store), store=store, access=KEYLESS).take_in(source, JobOptions(store=True)).id
+
+
+def results(store: Store, job_id: str) -> bytes:
+    return b"".join(job_file(Jobs(store).graded(job_id), done(store, job_id).columns, ExportFormat.JSONL))
+
+
+def is_finished(store: Store, job_id: str) -> bool:
+    return bool(done(store, job_id).state is JobState.FINISHED)
 
 
 def done(store: Store, job_id: str) -> Any:
