@@ -10,8 +10,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from grader.lexical import WordIndex, shared_words
 from grader.polarity import disagrees, is_retraction
 from grader.profiles import ItemProfile, Statement, TextProfile
@@ -72,8 +70,8 @@ def suspected_clauses(item: ItemProfile, answer: TextProfile) -> dict[int, Suspe
     the key points are an author's, a clause nearly in the words of a statement is suspect even if the rule sees nothing: its
     parts may have been exchanged.
     """
-    table = np.stack([statement.vector for statement in item.statements]) @ answer.vectors.T
-    wrong = np.array([misconception.vector for misconception in item.misconceptions]).reshape(-1, answer.vectors.shape[1])
+    table = item.statement_vectors @ answer.vectors.T
+    wrong = item.misconception_vectors
     retracted = retracted_clauses(answer)
     suspects: dict[int, Suspect] = {}
     for at, clause in enumerate(answer.clauses):

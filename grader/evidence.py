@@ -6,7 +6,7 @@ Each is defined here once, in [0, 1] or [-1, 1], and can be checked by hand. The
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +67,7 @@ class Evidence:
 
     def vector(self) -> npt.NDArray[np.float64]:
         """Return the numbers in the order of the fields, shape `(len(NAMES),)`."""
-        return np.array(list(asdict(self).values()), dtype=np.float64)
+        return np.array([getattr(self, name) for name in NAMES], dtype=np.float64)
 
 
 NAMES: tuple[str, ...] = tuple(field.name for field in fields(Evidence))
@@ -81,7 +81,7 @@ def measure(item: ItemProfile, answer: TextProfile) -> Evidence:
     aligned = max((_alignment(reference, answer) for reference in item.references), key=lambda a: a[0])
     shared = np.array([_word_overlap(reference, answer, item.question_stems) for reference in item.references]).max(axis=0)
     answer_words = answer.index.words
-    content = {word.stem for word in answer_words if word.is_content}
+    content = answer.index.content_stems
     ratio = (len(answer_words) + 1) / (len(best.index.words) + 1)
     return Evidence(
         similarity=float(cosines.max()),
@@ -101,14 +101,8 @@ def measure(item: ItemProfile, answer: TextProfile) -> Evidence:
         polarity_mismatch=float(is_negated(answer.text) != is_negated(best.text)),
         length_ratio=math.log(min(ratio, _LENGTH_RATIO_CAP)),
         question_share=len(content & item.question_stems) / max(1, len(content)),
-        function_share=min(_FUNCTION_SHARE_CAP, function_share(answer)),
+        function_share=min(_FUNCTION_SHARE_CAP, answer.function_share),
     )
-
-
-def function_share(answer: TextProfile) -> float:
-    """Return the share of function words among an answer's words, 0.0 for a blank one."""
-    answer_words = answer.index.words
-    return sum(not word.is_content for word in answer_words) / max(1, len(answer_words))
 
 
 def _demoted(one: FloatArray, other: FloatArray, question: FloatArray) -> float:

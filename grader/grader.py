@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
@@ -93,7 +94,7 @@ class Grader:
     @property
     def signature(self) -> str:
         """Name everything but the item that can change a result: package, encoder, scoring model, verifier and calibration."""
-        parts = [f"grader-{version('answer-grader')}", self.encoder.signature, f"scoring-{self._model.signature}"]
+        parts = [f"grader-{_package_version()}", self.encoder.signature, f"scoring-{self._model.signature}"]
         parts += [] if self.verifier is None else [self.verifier.signature]
         return "|".join(parts if self._adapter is None else [*parts, self._adapter.signature])
 
@@ -160,7 +161,7 @@ class Grader:
 
     def _measure(self, pairs: Sequence[tuple[Gradable, str]]) -> list[tuple[ItemProfile, TextProfile, Evidence | None]]:
         """Return profiles and evidence of many answers; every distinct answer is encoded once."""
-        profiles = {id(item): self._profile(item) for item, _ in pairs}
+        profiles = {key: self._profile(item) for key, item in {id(item): item for item, _ in pairs}.items()}
         table = self._encode(passage for _, answer in pairs for passage in passages(answer))
         measured = []
         for item, answer in pairs:
@@ -279,7 +280,7 @@ class Grader:
             needs_review=bool(review_reasons),
             review_reasons=review_reasons,
             feedback=compose(item, matching, flags=flags, misconceptions=misconceptions, grade=grade),
-            signature=f"{self.signature}|item-{gradable.content_hash[:12]}",
+            signature=f"{self.signature}|item-{item.content_hash[:12]}",
         )
 
     def _profile(self, item: Gradable) -> ItemProfile:
@@ -312,6 +313,12 @@ class Grader:
             return self._encode(wanted), len(wanted)
         vectors, made = self._store.get_or_make(wanted, self.encoder.encode)
         return dict(zip(wanted, vectors, strict=True)), made
+
+
+@cache
+def _package_version() -> str:
+    """Return the version that is installed; looking it up takes half a millisecond, which every result would pay."""
+    return version("answer-grader")
 
 
 def check_answer(candidate_answer: str) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
 from rapidfuzz.distance import OSA
 
-from grader.text import Word, stem, words
+from grader.text import Word, irregular_forms, stem, words
 
 # Slips allowed by the length of the longer word: none in short words, where one letter makes another word ("loss", "less").
 _ONE_SLIP_FROM = 5
@@ -21,8 +23,43 @@ _SHORTEST_ACRONYM = 2
 _DENYING = frozenset({"not", "no", "without", "never", "cannot"})
 _LONGEST_ACRONYM = 6
 
+# Distinct words whose nearest misspelling a text remembers. An item's texts live as long as the process and are asked for the
+# words of every answer.
+_REMEMBERED = 2_000
+
 # Words by their first letter: each with its first position in the text and the slips it may hold.
 _Candidates = dict[str, list[tuple[str, int, int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A phrase ready to be found in many texts: what finding it needs to know of its words, worked out once.
+
+    `wanted` are the words that have to stand near each other, `initials` the abbreviation it may be written as, None where that
+    would be too short or too long, and `together` the stem of the phrase written as one word.
+    """
+
+    words: tuple[Word, ...]
+    wanted: tuple[Word, ...]
+    initials: str | None
+    together: str
+    may_be_acronym: bool
+
+    @classmethod
+    def of(cls, phrase: Sequence[Word]) -> Phrase:
+        """Make a phrase of at least one word ready."""
+        # Function words may be left out ("gradient of the loss"), unless they make the phrase: "not linear", "too well".
+        wanted = [w for w in phrase if w.is_content or w.stem in _DENYING]
+        if sum(w.is_content for w in phrase) <= 1:
+            wanted = list(phrase)
+        initials = "".join(w.text[:1].lower() for w in phrase)
+        return cls(
+            words=tuple(phrase),
+            wanted=tuple(wanted),
+            initials=initials if _SHORTEST_ACRONYM <= len(initials) <= _LONGEST_ACRONYM else None,
+            together=stem("".join(w.text for w in phrase)),
+            may_be_acronym=len(phrase) == 1 and _may_be_acronym(phrase[0].text),
+        )
 
 
 class WordIndex:
@@ -34,11 +71,6 @@ class WordIndex:
         self._at: dict[str, list[int]] = {}
         for position, word in enumerate(self.words):
             self._at.setdefault(word.stem, []).append(position)
-        self._initials = "".join(word.stem[:1] for word in self.words)
-        self._acronyms = {w.text.lower(): i for i, w in enumerate(self.words) if _may_be_acronym(w.text)}
-        self._written: dict[str, list[int]] = {}
-        for position, word in enumerate(self.words):
-            self._written.setdefault(unicodedata.normalize("NFC", word.text.lower()), []).append(position)
         self._fuzzy: dict[tuple[str, bool], int | None] = {}
 
     @classmethod
@@ -50,6 +82,27 @@ class WordIndex:
     def stems(self) -> frozenset[str]:
         """All stems of the text, function words included."""
         return frozenset(self._at)
+
+    @cached_property
+    def content_stems(self) -> frozenset[str]:
+        """The stems of the words that carry subject matter."""
+        return frozenset(word.stem for word in self.words if word.is_content)
+
+    @cached_property
+    def _initials(self) -> str:
+        return "".join(word.stem[:1] for word in self.words)
+
+    @cached_property
+    def _acronyms(self) -> dict[str, int]:
+        return {w.text.lower(): i for i, w in enumerate(self.words) if _may_be_acronym(w.text)}
+
+    @cached_property
+    def _written(self) -> dict[str, int]:
+        """The words as written, each with its first position."""
+        written: dict[str, int] = {}
+        for position, word in enumerate(self.words):
+            written.setdefault(unicodedata.normalize("NFC", word.text.lower()), position)
+        return written
 
     def find(self, wanted: str) -> int | None:
         """Return the position of the first word with this stem, or of the nearest misspelling of it, or None."""
@@ -66,43 +119,55 @@ class WordIndex:
         found = self.find(wanted.stem)
         return self._nearest(wanted.text.lower(), by_stem=False) if found is None else found
 
-    def find_phrase(self, phrase: Sequence[Word]) -> tuple[int, int] | None:
+    def count(self, wanted: frozenset[str]) -> int:
+        """Return how many stems the text holds, misspelt ones included."""
+        missing = wanted.difference(self._at)
+        return len(wanted) - len(missing) + sum(self._nearest(stem_, by_stem=True) is not None for stem_ in missing)
+
+    def find_phrase(self, phrase: Phrase) -> tuple[int, int] | None:
         """Return the first and last position at which a phrase stands in the text, or None.
 
         The words of the phrase may stand apart by two others and in any order ("weights are updated" for "update weights"), be
         written together ("backprop agation"), as an abbreviation of their initials ("RNN"), or the other way round.
         """
-        if len(phrase) == 1:
-            found = self.find_word(phrase[0])
-            if found is None and _may_be_acronym(phrase[0].text):
-                return self._spelt_out(phrase[0].text.lower())
-            return (found, found) if found is not None else self._written_apart(phrase[0].stem)
+        if len(phrase.words) == 1:
+            word = phrase.words[0]
+            found = self.find_word(word)
+            if found is None and phrase.may_be_acronym:
+                return self._spelt_out(word.text.lower())
+            return (found, found) if found is not None else self._written_apart(word.stem)
         return self._near_each_other(phrase) or self._abbreviated(phrase) or self._written_together(phrase)
 
     def _nearest(self, wanted: str, *, by_stem: bool) -> int | None:
         """Return where the nearest misspelling of a stem, or of a word as written, stands; remembered for the next time."""
+        if not slips_allowed(wanted):
+            return None
         key = (wanted, by_stem)
-        if key not in self._fuzzy:
-            self._fuzzy[key] = _misspelt(wanted, self._stem_candidates if by_stem else self._written_candidates)
-        return self._fuzzy[key]
+        # One look-up: another thread may forget everything in between two.
+        found = self._fuzzy.get(key, -1)
+        if found == -1:
+            found = _misspelt(wanted, self._stem_candidates if by_stem else self._written_candidates)
+            if len(self._fuzzy) >= _REMEMBERED:
+                self._fuzzy.clear()
+            self._fuzzy[key] = found
+        return found
 
     @cached_property
     def _stem_candidates(self) -> _Candidates:
-        return _candidates(self._at)
+        return _candidates({word: at[0] for word, at in self._at.items()})
 
     @cached_property
     def _written_candidates(self) -> _Candidates:
         return _candidates(self._written)
 
-    def _near_each_other(self, phrase: Sequence[Word]) -> tuple[int, int] | None:
-        # Function words may be left out ("gradient of the loss"), unless they make the phrase: "not linear", "too well".
-        wanted = [w for w in phrase if w.is_content or w.stem in _DENYING]
-        if sum(w.is_content for w in phrase) <= 1:
-            wanted = list(phrase)
-        places = [self._positions(w) for w in wanted]
-        if not all(places):
-            return None
-        reach = len(phrase) + 2
+    def _near_each_other(self, phrase: Phrase) -> tuple[int, int] | None:
+        places = []
+        for word in phrase.wanted:
+            at = self._positions(word)
+            if not at:
+                return None
+            places.append(at)
+        reach = len(phrase.words) + 2
         tightest: tuple[int, int] | None = None
         for first in places[0]:
             chosen = [first]
@@ -118,16 +183,16 @@ class WordIndex:
         return tightest
 
     def _positions(self, wanted: Word) -> list[int]:
-        if wanted.stem in self._at:
-            return self._at[wanted.stem]
+        at = self._at.get(wanted.stem)
+        if at is not None:
+            return at
         found = self.find_word(wanted)
         return [] if found is None else self._at[self.words[found].stem]
 
-    def _abbreviated(self, phrase: Sequence[Word]) -> tuple[int, int] | None:
-        initials = "".join(w.text[:1].lower() for w in phrase)
-        if not _SHORTEST_ACRONYM <= len(initials) <= _LONGEST_ACRONYM:
+    def _abbreviated(self, phrase: Phrase) -> tuple[int, int] | None:
+        if phrase.initials is None or not self._acronyms:
             return None
-        for form in (initials, initials + "s"):
+        for form in (phrase.initials, phrase.initials + "s"):
             if form in self._acronyms:
                 return self._acronyms[form], self._acronyms[form]
         return None
@@ -137,32 +202,44 @@ class WordIndex:
         at = self._initials.find(letters)
         return None if at < 0 else (at, at + len(letters) - 1)
 
-    def _written_together(self, phrase: Sequence[Word]) -> tuple[int, int] | None:
-        found = self.find(stem("".join(w.text for w in phrase)))
+    def _written_together(self, phrase: Phrase) -> tuple[int, int] | None:
+        found = self.find(phrase.together)
         return None if found is None else (found, found)
 
     def _written_apart(self, wanted: str) -> tuple[int, int] | None:
-        for at in range(len(self.words) - 1):
+        for at in self._pairs.get(wanted[:1], ()):
             if stem(self.words[at].text + self.words[at + 1].text) == wanted:
                 return at, at + 1
         return None
 
+    @cached_property
+    def _pairs(self) -> dict[str, list[int]]:
+        """The positions of pairs of neighbours by the first letter that their stem has if they are written as one word."""
+        pairs: dict[str, list[int]] = {}
+        for at, (one, other) in enumerate(pairwise(self.words)):
+            pairs.setdefault(_first_letter(one.text + other.text), []).append(at)
+        return pairs
 
-def _candidates(present: Mapping[str, Sequence[int]]) -> _Candidates:
+
+def _first_letter(word: str) -> str:
+    """Return the first letter of a word's stem. Stemming changes only endings, except for words that it knows one by one."""
+    plain = word.isascii() and word.lower().removesuffix("'s") not in irregular_forms()
+    return word[0].lower() if plain else stem(word)[:1]
+
+
+def _candidates(present: Mapping[str, int]) -> _Candidates:
     """Return the words that may hold a slip by their first letter: each with its first position and the slips allowed."""
     found: _Candidates = {}
     for word, at in present.items():
         slips = slips_allowed(word)
         if slips:
-            found.setdefault(word[0], []).append((word, at[0], slips))
+            found.setdefault(word[0], []).append((word, at, slips))
     return found
 
 
 def _misspelt(wanted: str, candidates: _Candidates) -> int | None:
     """Return the first position of the present word that differs least from the wanted one, within the slips allowed."""
     allowed = slips_allowed(wanted)
-    if not allowed:
-        return None
     best: tuple[int, int] | None = None
     for have, at, slips in candidates.get(wanted[0], ()):
         limit = min(allowed, slips)
@@ -184,16 +261,14 @@ def slips_allowed(word: str) -> int:
 
 def coverage(wanted: Iterable[str], index: WordIndex) -> float:
     """Return the share of the distinct wanted stems that the text holds, in [0, 1]; 0.0 if none is wanted."""
-    distinct = set(wanted)
-    if not distinct:
-        return 0.0
-    return sum(index.find(w) is not None for w in distinct) / len(distinct)
+    distinct = frozenset(wanted)
+    return index.count(distinct) / len(distinct) if distinct else 0.0
 
 
 def shared_words(one: WordIndex, other: WordIndex) -> float:
     """Return the share of the shorter text's content words that the other text holds, in [0, 1]."""
     small, large = (one, other) if len(one.words) <= len(other.words) else (other, one)
-    return coverage([w.stem for w in small.words if w.is_content], large)
+    return coverage(small.content_stems, large)
 
 
 def _may_be_acronym(text: str) -> bool:

@@ -82,14 +82,17 @@ def match_key_points(item: ItemProfile, answer: TextProfile, looks: Looks, denie
         denied: Positions of the clauses that deny a statement of the item, see `grader.denial`.
     """
     uses = tuple(keyword_places(point, answer) for point in item.key_points)
-    judged = [_match(point, answer, places, denied) for point, places in zip(item.key_points, uses, strict=True)]
+    tables = [point.vectors @ answer.vectors.T for point in item.key_points]
+    judged = [
+        _match(point, answer, places, table, denied) for point, places, table in zip(item.key_points, uses, tables, strict=True)
+    ]
     keywords, share = _keywords(item, uses)
     return Matching(
         matches=tuple(judged),
         keywords=keywords,
         keyword_coverage=share,
         keyword_use=measure_keyword_use(answer, uses),
-        said=_said(item, answer),
+        said=_said(item, tables),
         misconceptions=_misconceptions(item, answer, looks),
         denied_share=len(denied) / max(1, len(answer.clauses)),
     )
@@ -103,13 +106,12 @@ def _keywords(item: ItemProfile, uses: Sequence[Places]) -> tuple[Keywords, floa
     """
     found: dict[str, bool] = {}
     new, old = [0.0, 0.0], [0.0, 0.0]
-    for point, places in zip(item.key_points, uses, strict=True):
-        for listed, forms, place in zip(point.key_point.keywords, point.keywords, places, strict=True):
+    for point, places, are_asked in zip(item.key_points, uses, item.asked_keywords, strict=True):
+        for listed, place, asked in zip(point.key_point.keywords, places, are_asked, strict=True):
             weight = point.key_point.weight / len(point.keywords)
             name = listed[0]
             is_found = place is not None
             found[name] = found.get(name, False) or is_found
-            asked = item.question is not None and any(item.question.index.find_phrase(form) for form in forms)
             counter = old if asked else new
             counter[0] += weight * is_found
             counter[1] += weight
@@ -121,15 +123,17 @@ def _keywords(item: ItemProfile, uses: Sequence[Places]) -> tuple[Keywords, floa
     return names, counter[0] / counter[1] if counter[1] else 0.0
 
 
-def _said(item: ItemProfile, answer: TextProfile) -> float:
+def _said(item: ItemProfile, tables: Sequence[FloatArray]) -> float:
     """Return the weighted mean over key points of how far the answer says them, in [0, 1].
 
     For each key point the closest clause is taken for each of its sentences, and the mean over the sentences: an answer that
     comes near to all ways to say a thing is surer to say it than one that comes near to one of them.
+
+    `tables` are the cosines of each key point's sentences (rows) to the answer's clauses (columns).
     """
     total = 0.0
-    for point in item.key_points:
-        closest = (np.stack([form.vector for form in point.forms]) @ answer.vectors.T).max(axis=1)
+    for point, table in zip(item.key_points, tables, strict=True):
+        closest = table.max(axis=1)
         said = (float(closest.mean()) - _SILENT_MEAN) / (_SAYING_MEAN - _SILENT_MEAN)
         total += point.key_point.weight * min(1.0, max(0.0, said))
     return total / sum(point.key_point.weight for point in item.key_points)
@@ -159,13 +163,13 @@ def blank_matching(item: ItemProfile) -> Matching:
     )
 
 
-def _match(point: KeyPointProfile, answer: TextProfile, places: Places, denied: frozenset[int]) -> KeyPointMatch:
+def _match(
+    point: KeyPointProfile, answer: TextProfile, places: Places, table: FloatArray, denied: frozenset[int]
+) -> KeyPointMatch:
     """Return the verdict on one key point with its proof."""
-    forms = np.stack([form.vector for form in point.forms])
-    table = forms @ answer.vectors.T
     by_clause = table.max(axis=0)
     closest = int(by_clause.argmax())
-    whole = float((forms @ answer.vector).max())
+    whole = float((point.vectors @ answer.vector).max())
     similarity = max(float(by_clause[closest]), whole)
     strength = _strength(similarity, _keyword_share(places))
     verdict = Verdict.COVERED if strength >= COVERED_FROM else Verdict.PARTIAL if strength >= PARTIAL_FROM else Verdict.MISSING
@@ -228,7 +232,7 @@ def second_looks(item: ItemProfile, answer: TextProfile) -> list[Passage]:
     """
     if not item.misconceptions or not answer.clauses:
         return []
-    wrong = np.stack([misconception.vector for misconception in item.misconceptions]) @ answer.vectors.T
+    wrong = item.misconception_vectors @ answer.vectors.T
     margins = wrong - (item.right @ answer.vectors.T).max(axis=0)
     doubtful = ((wrong >= _SECOND_LOOK_SIMILARITY) & (margins >= -_SECOND_LOOK_MARGIN)).any(axis=0)
     return [

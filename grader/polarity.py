@@ -80,6 +80,7 @@ def negations(text: str) -> int:
     return len(framed) + sum(not _overlaps(found, idle) for found in _NEGATION.finditer(text))
 
 
+@lru_cache(maxsize=10_000)
 def is_negated(text: str) -> bool:
     """Tell whether the denials of a text leave it denied: an odd number of them does."""
     return negations(text) % 2 == 1
@@ -103,7 +104,8 @@ def _overlaps(found: re.Match[str], stretches: list[tuple[int, int]]) -> bool:
     return any(start < found.end() and found.start() < end for start, end in stretches)
 
 
-def _framed(text: str) -> list[tuple[int, int]]:
+@lru_cache(maxsize=10_000)
+def _framed(text: str) -> tuple[tuple[int, int], ...]:
     """Return the stretches that a frame or what follows says are not so."""
     stretches = []
     for frame in _FRAME.finditer(text):
@@ -119,7 +121,7 @@ def _framed(text: str) -> list[tuple[int, int]]:
         if denies:
             stretches.append((frame.end(), until))
     after = _MYTH_AFTER.search(text)
-    return stretches + ([(0, after.start())] if after else [])
+    return (*stretches, (0, after.start())) if after else tuple(stretches)
 
 
 def _denials(text: str) -> list[tuple[int, int]]:
@@ -129,7 +131,7 @@ def _denials(text: str) -> list[tuple[int, int]]:
     very end ("it does not") turns round what came before it, and a frame ("it is a myth that") all that it holds.
     """
     idle = _idle(text)
-    stretches = _framed(text)
+    stretches = list(_framed(text))
     for pattern, end in ((_NEGATION, _SCOPE_END), (_LESSENING, _LESSENING_END)):
         for found in pattern.finditer(text):
             if _overlaps(found, idle):

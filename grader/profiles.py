@@ -12,8 +12,9 @@ import numpy as np
 
 from grader.encoders import FloatArray
 from grader.items import Gradable, KeyPoint
-from grader.lexical import WordIndex
-from grader.text import Passage, Span, Word, clauses, function_words, sentences, words
+from grader.lexical import Phrase, WordIndex
+from grader.text import Passage, Span, clauses, function_words, sentences, words
+from grader.word_order import word_order
 
 # Clauses of one answer that are compared one by one. More than a careful answer has; a longer text is flagged as truncated.
 MAX_CLAUSES = 80
@@ -39,9 +40,19 @@ class TextProfile:
         return WordIndex(words(self.text))
 
     @cached_property
+    def order(self) -> float:
+        """How far the words stand in an order that sentences have, see `grader.word_order`."""
+        return word_order(self.text)
+
+    @cached_property
+    def function_share(self) -> float:
+        """Share of function words among the words, in [0, 1]; 0.0 for a blank text."""
+        return sum(not word.is_content for word in self.index.words) / max(1, len(self.index.words))
+
+    @cached_property
     def content(self) -> frozenset[str]:
         """Stems of the content words; all stems where a text has none, such as "to be or not to be"."""
-        return frozenset(w.stem for w in self.index.words if w.is_content) or self.index.stems
+        return self.index.content_stems or self.index.stems
 
     @cached_property
     def bigrams(self) -> frozenset[tuple[str, str]]:
@@ -62,7 +73,12 @@ class KeyPointProfile:
 
     key_point: KeyPoint
     forms: tuple[TextProfile, ...]
-    keywords: tuple[tuple[tuple[Word, ...], ...], ...]
+    keywords: tuple[tuple[Phrase, ...], ...]
+
+    @cached_property
+    def vectors(self) -> FloatArray:
+        """Vectors of the forms, shape `(forms, dimension)`."""
+        return np.stack([form.vector for form in self.forms])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +107,11 @@ class ItemProfile:
     derived: bool
 
     @cached_property
+    def content_hash(self) -> str:
+        """The item's, which takes half a millisecond to work out and stands in every result."""
+        return self.item.content_hash
+
+    @cached_property
     def statements(self) -> tuple[Statement, ...]:
         """What the item says, piece by piece: the sentences of its key points, and the clauses of its references."""
         forms = [Statement(form.text, form.vector, form.index) for point in self.key_points for form in point.forms]
@@ -100,6 +121,26 @@ class ItemProfile:
             for clause, vector in zip(reference.clauses, reference.vectors, strict=True)
         ]
         return (*forms, *clauses_)
+
+    @cached_property
+    def statement_vectors(self) -> FloatArray:
+        """Vectors of the statements, shape `(statements, dimension)`."""
+        return np.stack([statement.vector for statement in self.statements])
+
+    @cached_property
+    def misconception_vectors(self) -> FloatArray:
+        """Vectors of the misconceptions, shape `(misconceptions, dimension)`."""
+        vectors = [misconception.vector for misconception in self.misconceptions]
+        return np.array(vectors, dtype=np.float32).reshape(len(vectors), self.right.shape[1])
+
+    @cached_property
+    def asked_keywords(self) -> tuple[tuple[bool, ...], ...]:
+        """For each key point and each of its keywords, whether the question itself holds it in any form."""
+        index = None if self.question is None else self.question.index
+        return tuple(
+            tuple(index is not None and any(index.find_phrase(form) for form in forms) for forms in point.keywords)
+            for point in self.key_points
+        )
 
     @cached_property
     def question_stems(self) -> frozenset[str]:
@@ -143,7 +184,7 @@ def profile_item(item: Gradable, lookup: Lookup) -> ItemProfile:
         KeyPointProfile(
             key_point=key_point,
             forms=tuple(_profile_sentence(text, lookup) for text in (key_point.text, *key_point.examples)),
-            keywords=tuple(tuple(tuple(words(form)) for form in forms) for forms in key_point.keywords),
+            keywords=tuple(tuple(Phrase.of(words(form)) for form in forms) for forms in key_point.keywords),
         )
         for key_point in effective_key_points(item)
     )

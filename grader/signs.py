@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 
-from grader.evidence import Evidence, function_share
+from grader.evidence import Evidence
 from grader.matching import Matching
 from grader.profiles import MAX_CLAUSES, ItemProfile, TextProfile
 from grader.results import Flag
-from grader.text import clauses, words
-from grader.word_order import word_order
+from grader.text import clauses, has_words
 
 # Repeating the question: hardly a word of the reference that the question does not hold, in words close to the question's. An
 # author's keywords make sure of it, so items that have them need less proof; all figures from the dev split, see docs/adr/0006.
@@ -234,10 +235,10 @@ def _is_heap(item: ItemProfile, answer: TextProfile) -> bool:
     count = len(answer.index.words)
     if count < _HEAP_WORDS or _is_code(answer):
         return False
-    per_run, share = _words_per_run(answer), function_share(answer)
+    per_run, share = _words_per_run(answer), answer.function_share
     is_list = share <= _HEAP_FUNCTION_SHARE and per_run <= _HEAP_RUN_WORDS and count >= _HEAP_RUNS * per_run
     is_run = share <= _JUMBLE_FUNCTION_SHARE and per_run >= _JUMBLE_RUN_WORDS
-    return (is_list or is_run) and any(function_share(reference) >= _PROSE_FUNCTION_SHARE for reference in item.references)
+    return (is_list or is_run) and any(reference.function_share >= _PROSE_FUNCTION_SHARE for reference in item.references)
 
 
 def _is_only_keywords(item: ItemProfile, answer: TextProfile, matching: Matching) -> bool:
@@ -247,8 +248,8 @@ def _is_only_keywords(item: ItemProfile, answer: TextProfile, matching: Matching
         use.share >= _ONLY_KEYWORDS
         and use.points_per_clause >= _ONLY_KEYWORDS_POINTS
         and matching.said < _ONLY_KEYWORDS_SAID
-        and function_share(answer) <= _HEAP_FUNCTION_SHARE
-        and all(function_share(reference) >= _PROSE_FUNCTION_SHARE for reference in item.references)
+        and answer.function_share <= _HEAP_FUNCTION_SHARE
+        and all(reference.function_share >= _PROSE_FUNCTION_SHARE for reference in item.references)
     )
 
 
@@ -280,7 +281,7 @@ def _words_without_pairs(item: ItemProfile, evidence: Evidence) -> float:
 
 def _words_per_run(answer: TextProfile) -> float:
     """Return the mean number of words between commas, stops and line ends."""
-    runs = sum(bool(words(run)) for run in _RUN_BREAK.split(answer.text))
+    runs = sum(has_words(run) for run in _RUN_BREAK.split(answer.text))
     return len(answer.index.words) / max(1, runs)
 
 
@@ -293,8 +294,8 @@ def _order_factor(item: ItemProfile, answer: TextProfile, *, authored: bool) -> 
     if count < _ORDER_WORDS or _is_code(answer) or _words_per_run(answer) <= _LIST_RUN_WORDS:
         return 1.0
     line = (_ORDER_LINE_AUTHORED if authored else _ORDER_LINE) - _ORDER_LINE_PER_WORD / count
-    line = min(line, *(word_order(reference.text) for reference in item.references))
-    return _ramp(word_order(answer.text), line - _ORDER_RAMP, line)
+    line = min(line, *(reference.order for reference in item.references))
+    return _ramp(answer.order, line - _ORDER_RAMP, line)
 
 
 def _is_code(answer: TextProfile) -> bool:
@@ -312,11 +313,12 @@ def _is_too_short(item: ItemProfile, answer: TextProfile) -> bool:
 
 def _is_in_another_script(item: ItemProfile, answer: TextProfile) -> bool:
     """Tell whether most letters of the answer belong to a script that no reference answer uses."""
-    known = {_script(c) for reference in item.references for c in reference.text if c.isalpha()}
-    letters = [c for c in answer.text if c.isalpha()]
-    return bool(letters) and sum(_script(c) not in known for c in letters) > len(letters) / 2
+    known = {_script(c) for reference in item.references for c in set(reference.text) if c.isalpha()}
+    letters = Counter(c for c in answer.text if c.isalpha())
+    return sum(count for c, count in letters.items() if _script(c) not in known) > letters.total() / 2
 
 
+@lru_cache(maxsize=2_000)
 def _script(letter: str) -> str:
     """Return the first word of a letter's Unicode name: LATIN, CYRILLIC, CJK."""
     return unicodedata.name(letter, "UNKNOWN").split(" ", 1)[0]

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from threading import Lock
+from typing import NamedTuple
 
-import snowballstemmer
+import Stemmer
 
-_STEMMER = snowballstemmer.stemmer("english")
+# Without a cache of its own: `stem` keeps what it returns.
+_STEMMER = Stemmer.Stemmer("english", 0)
 # It keeps the word it is at in itself: two threads at once would get each other's stems, and keep them.
 _STEMMER_LOCK = Lock()
 
@@ -63,7 +65,7 @@ def function_words() -> frozenset[str]:
 
 
 @cache
-def _irregular_forms() -> dict[str, str]:
+def irregular_forms() -> dict[str, str]:
     """Return the forms that a stemmer cannot join, with their base; the regular ones are its business."""
     return dict(pair.split(":") for pair in word_list("irregular_forms"))
 
@@ -107,19 +109,17 @@ class Passage:
         return self.start == 0 and self.end == len(self.context)
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word as written, with its place, and the stem under which it is compared."""
+class Word(NamedTuple):
+    """A word as written, with its place, the stem under which it is compared, and whether it carries subject matter.
+
+    "The" and "is" carry none. A tuple, since an answer has hundreds of words, counting those of its clauses.
+    """
 
     start: int
     end: int
     text: str
     stem: str
-
-    @property
-    def is_content(self) -> bool:
-        """Whether the word carries subject matter, unlike "the" or "is"."""
-        return self.text.lower().replace("’", "'") not in function_words()
+    is_content: bool
 
 
 def normalise(text: str) -> str:
@@ -170,12 +170,18 @@ def clauses(text: str) -> list[Span]:
 
     A piece too short to say anything by itself stays with its neighbour, so that "and fast" is never judged alone.
     """
+    return list(_clauses(text))
+
+
+@lru_cache(maxsize=2_000)
+def _clauses(text: str) -> tuple[Span, ...]:
+    """Return what `clauses` does; the last texts are remembered, since one grade asks several times."""
     spans: list[Span] = []
     for sentence in sentences(text):
-        if len(words(sentence.text)) <= LONG_SENTENCE_WORDS:
+        starts = [sentence.start + found.start() for found in _WORD.finditer(sentence.text)]
+        if len(starts) <= LONG_SENTENCE_WORDS:
             spans.append(sentence)
             continue
-        starts = [sentence.start + word.start for word in words(sentence.text)]
         start = sentence.start
         for found in _CLAUSE_BREAK.finditer(text, sentence.start, sentence.end):
             behind = bisect_left(starts, found.start()) - bisect_left(starts, start)
@@ -184,7 +190,7 @@ def clauses(text: str) -> list[Span]:
                 _append_piece(spans, text, start, found.start())
                 start = found.end()
         _append_piece(spans, text, start, sentence.end)
-    return spans
+    return tuple(spans)
 
 
 @lru_cache(maxsize=2_000)
@@ -193,7 +199,18 @@ def words(text: str) -> tuple[Word, ...]:
 
     The last texts are remembered: one grade asks for the words of its clauses many times.
     """
-    return tuple(Word(m.start(), m.end(), m.group(), stem(m.group())) for m in _WORD.finditer(text))
+    return tuple(Word(m.start(), m.end(), m.group(), *_seen_as(m.group())) for m in _WORD.finditer(text))
+
+
+def has_words(text: str) -> bool:
+    """Tell whether a text holds a word or number."""
+    return _WORD.search(text) is not None
+
+
+@lru_cache(maxsize=100_000)
+def _seen_as(word: str) -> tuple[str, bool]:
+    """Return a word's stem, and whether it carries subject matter."""
+    return stem(word), word.lower().replace("’", "'") not in function_words()
 
 
 def content_stems(text: str) -> list[str]:
@@ -216,7 +233,7 @@ def stem(word: str) -> str:
     if lowered[:1].isdigit():
         return lowered.replace(",", "")
     lowered = lowered.removesuffix("'s")
-    lowered = _irregular_forms().get(lowered, lowered)
+    lowered = irregular_forms().get(lowered, lowered)
     with _STEMMER_LOCK:
         return str(_STEMMER.stemWord(_american(lowered)))
 

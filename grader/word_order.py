@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import pairwise
 
@@ -67,6 +67,7 @@ def _classes(text: str) -> Iterator[str]:
     yield _STOP
 
 
+@lru_cache(maxsize=50_000)
 def _class(word: str) -> str:
     if word in function_words():
         return word
@@ -85,9 +86,17 @@ class _LogRatios:
         for followers in counts.values():
             for after, count in followers.items():
                 self._single[after] = self._single.get(after, _UNSEEN) + count
+        self._known: dict[tuple[str, str], float] = {}
         self._all = sum(self._single.values()) + _UNSEEN
 
     def __call__(self, before: str, after: str) -> float:
+        # There are a few hundred classes, so a few ten thousand pairs at most.
+        known = self._known.get((before, after))
+        if known is None:
+            known = self._known[before, after] = self._log_ratio(before, after)
+        return known
+
+    def _log_ratio(self, before: str, after: str) -> float:
         single = self._single.get(after, _UNSEEN) / self._all
         followers = self._counts.get(before)
         if followers is None:

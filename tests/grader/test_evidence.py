@@ -9,7 +9,7 @@ import pytest
 
 from grader import EVIDENCE_NAMES, Gradable, ReferenceAnswer
 from grader.encoders import FloatArray
-from grader.evidence import Evidence, function_share, measure
+from grader.evidence import Evidence, measure
 from grader.profiles import profile_item, profile_text
 from grader.text import Passage
 
@@ -144,7 +144,7 @@ def test_an_answer_that_is_the_reference_has_all_of_it() -> None:
 def test_the_function_share_of_a_blank_answer_is_0() -> None:
     VECTORS["..."] = (1.0, 0.0, 0.0)
     blank = profile_text("...", lookup)
-    assert function_share(blank) == 0.0
+    assert blank.function_share == 0.0
     assert blank.clauses == ()
     assert blank.vectors.shape == (0, 3)
     assert not blank.vector.any()

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from grader import EmbeddingStore, Gradable, Grader, InvalidBankError, ItemBank, ReferenceAnswer
-from grader.lexical import WordIndex
+from grader.lexical import Phrase, WordIndex
 from grader.text import Passage, stem, words
 
 BANKS = Path(__file__).parent.parent / "data" / "banks"
@@ -90,7 +90,7 @@ def test_an_answer_scores_the_same_composed_and_decomposed(real_grader: Grader) 
 
 @pytest.mark.parametrize("slip", ["regularisaton", "regularizatoin", "regularistion"])
 def test_a_slip_in_the_ending_of_a_long_word_is_forgiven(slip: str) -> None:
-    assert WordIndex.of(f"a form of {slip}").find_phrase(words("regularisation")) == (3, 3)
+    assert WordIndex.of(f"a form of {slip}").find_phrase(Phrase.of(words("regularisation"))) == (3, 3)
 
 
 def test_plain_json_values_equal_the_json(real_grader: Grader) -> None:

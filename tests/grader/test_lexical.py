@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.lexical import WordIndex, coverage, slips_allowed
+from grader import lexical
+from grader.lexical import Phrase, WordIndex, coverage, slips_allowed
 from grader.text import stem, words
 
 
@@ -40,7 +41,7 @@ from grader.text import stem, words
     ],
 )
 def test_a_phrase_is_found_in_its_forms(phrase: str, text: str, expected: tuple[int, int] | None) -> None:
-    assert WordIndex.of(text).find_phrase(words(phrase)) == expected
+    assert WordIndex.of(text).find_phrase(Phrase.of(words(phrase))) == expected
 
 
 def test_the_nearest_misspelling_wins_and_the_first_of_equals() -> None:
@@ -88,3 +89,19 @@ def test_adding_words_never_loses_a_stem(found: list[str]) -> None:
     wanted = {stem(w) for w in found[:6]}
     shorter, longer = WordIndex.of(" ".join(found[:6])), WordIndex.of(" ".join(found))
     assert coverage(wanted, longer) == coverage(wanted, shorter) == (1.0 if wanted else 0.0)
+
+
+@pytest.mark.parametrize("pair", ["over fitting", "Over Fitting", "be came", "bro ught", "ﬁne tuning", "h2 o"])
+def test_a_word_written_apart_is_found_whatever_its_stem_is(pair: str) -> None:
+    together = words(pair.replace(" ", ""))
+    assert len(together) == 1
+    assert WordIndex.of(f"say {pair} so").find_phrase(Phrase.of(together)) == (1, 2)
+
+
+def test_a_text_that_is_asked_for_any_number_of_words_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lexical, "_REMEMBERED", 10)
+    index = WordIndex.of("a gradient descends")
+    for number in range(1_000):
+        index.find("gradien" + chr(ord("a") + number % 26) + "abcdefghij"[number % 10])
+    assert len(index._fuzzy) <= 10
+    assert index.find("gradientx") == 1
