@@ -10,7 +10,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -48,6 +48,11 @@ class ItemBank:
     version: str
     items: tuple[Item, ...]
     responses: dict[str, tuple[MarkedResponse, ...]]
+    _by_id: dict[str, Item] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Sort the items by their ids."""
+        object.__setattr__(self, "_by_id", {item.id: item for item in self.items})
 
     @classmethod
     def from_directory(cls, path: Path) -> ItemBank:
@@ -87,10 +92,14 @@ class ItemBank:
         Raises:
             ItemNotFoundError: If there is none.
         """
-        for item in self.items:
-            if item.id == item_id:
-                return item
-        raise ItemNotFoundError(item_id)
+        item = self.find(item_id)
+        if item is None:
+            raise ItemNotFoundError(item_id)
+        return item
+
+    def find(self, item_id: str) -> Item | None:
+        """Return the item with this id, or None."""
+        return self._by_id.get(item_id)
 
     def __iter__(self) -> Iterator[Item]:
         """Iterate over the items in the order of their ids."""

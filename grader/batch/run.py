@@ -18,12 +18,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from grader.bank import ItemBank
-from grader.batch.output import CsvFormat, JsonlFormat, Outcome, OutcomeFormat, RowFormat, outcome_json
+from grader.batch.grading import GradedRow, Grading, InThisProcess
+from grader.batch.output import CsvFormat, JsonlFormat, OutcomeFormat, RowFormat
 from grader.batch.rows import REQUIRED_COLUMNS, BatchError, CsvSource, JsonlSource, Row, Source, check_format
-from grader.errors import InvalidAnswerError, ItemNotFoundError
-from grader.grader import Grader, check_answer
-from grader.items import Item
-from grader.results import GradingResult
+from grader.grader import Grader
 
 try:
     import fcntl
@@ -34,7 +32,6 @@ except ImportError:  # Windows: two runs with one output are then not kept apart
 CHUNK_ROWS = 32
 # Raised whenever a part written by an older version could not be continued by this one.
 _PART_VERSION = 1
-_LONGEST_QUOTED_ID = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +64,7 @@ class _Progress:
 
 
 def grade_file(
-    grader: Grader,
+    grader: Grader | Grading,
     bank: ItemBank,
     source: Path,
     target: Path,
@@ -83,8 +80,8 @@ def grade_file(
     problem but a result with a mark of 0; an answer that is absent or null is a problem.
 
     Args:
-        grader: What grades.
-        bank: Where the item ids are looked up.
+        grader: What grades: a grader, or workers that have one each (`grader.batch.grading.WorkerProcesses`).
+        bank: Where item ids are looked up; the workers' own if there are any.
         source: The table of answers; it must not change while the run lasts.
         target: The table to write. It appears under its name only when it is complete.
         resume: Go on with a stopped run, or start if there is none.
@@ -94,11 +91,12 @@ def grade_file(
     Raises:
         BatchError: If a file cannot be read or written, the target is there already, or a stopped run does not fit.
     """
+    grading = InThisProcess(grader, bank) if isinstance(grader, Grader) else grader
     table = open_source(source)
     output_format = check_format(target)
     part, note = _part_and_note(target)
     _check_target(source, target, resume=resume, force=force)
-    start = _nothing_done(grader, bank, source, output_format)
+    start = _nothing_done(grading.signature, bank, source, output_format)
     row_format = _row_format(output_format, table)
     total = table.count() if on_progress else 0
     with _locked(part) as file:
@@ -106,13 +104,12 @@ def grade_file(
         if not (resume and output.go_on()):
             output.begin(row_format.header())
         resumed_rows = output.progress.rows
-        rows = islice(table.rows(), resumed_rows, None)
-        while True:
+        if on_progress:
+            on_progress(output.progress.rows, total)
+        for chunk, graded in grading.grade(_chunks(islice(table.rows(), resumed_rows, None))):
+            output.append(chunk, graded, row_format)
             if on_progress:
                 on_progress(output.progress.rows, total)
-            if not (chunk := list(islice(rows, CHUNK_ROWS))):
-                break
-            output.append(chunk, grade_rows(grader, bank, chunk), row_format)
         if output_format == ".parquet":
             _finish_parquet(table, part, target)
         else:
@@ -125,55 +122,24 @@ def grade_file(
         failed=done.failed,
         needs_review=done.needs_review,
         resumed_rows=resumed_rows,
-        signature=grader.signature,
+        signature=grading.signature,
     )
 
 
-def _nothing_done(grader: Grader, bank: ItemBank, source: Path, output_format: str) -> _Progress:
+def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    while chunk := list(islice(rows, CHUNK_ROWS)):
+        yield chunk
+
+
+def _nothing_done(signature: str, bank: ItemBank, source: Path, output_format: str) -> _Progress:
     """Return the progress of a run that is about to start: what a part has to be made from to be continued by it."""
     return _Progress(
         version=_PART_VERSION,
         input_sha256=_sha256(source),
         bank_sha256=hashlib.sha256("".join(item.content_hash for item in bank).encode()).hexdigest(),
-        signature=grader.signature,
+        signature=signature,
         output_format=output_format,
     )
-
-
-def grade_rows(grader: Grader, bank: ItemBank, rows: Sequence[Row]) -> list[Outcome]:
-    """Return what becomes of each row, in order: its result, or the sentence that says why there is none."""
-    items = {item.id: item for item in bank}
-    outcomes: list[Outcome | None] = []
-    pairs: list[tuple[Item, str]] = []
-    for row in rows:
-        try:
-            pairs.append(_item_and_answer(items, row))
-            outcomes.append(None)
-        except (_UngradableRowError, ItemNotFoundError, InvalidAnswerError) as error:
-            outcomes.append(str(error))
-    results = iter(grader.grade_many(pairs))
-    return [next(results) if outcome is None else outcome for outcome in outcomes]
-
-
-class _UngradableRowError(Exception):
-    """A row that cannot be graded; the message is a sentence."""
-
-
-def _item_and_answer(items: dict[str, Item], row: Row) -> tuple[Item, str]:
-    if row.problem is not None:
-        raise _UngradableRowError(row.problem)
-    item_id, answer = row.values.get("item_id"), row.values.get("candidate_answer")
-    if item_id is None or item_id == "":
-        raise _UngradableRowError("item_id is missing.")
-    if answer is None:
-        raise _UngradableRowError("candidate_answer is missing.")
-    for name, value in (("item_id", item_id), ("candidate_answer", answer)):
-        if not isinstance(value, str):
-            raise _UngradableRowError(f"{name} must be text, not {type(value).__name__}.")
-    if item_id not in items:
-        raise ItemNotFoundError(item_id[:_LONGEST_QUOTED_ID])
-    check_answer(answer)
-    return items[item_id], answer
 
 
 def _row_format(output_format: str, table: Source) -> RowFormat:
@@ -240,16 +206,15 @@ class _Part:
             self.progress = noted
         return noted.rows > 0
 
-    def append(self, rows: Sequence[Row], outcomes: Sequence[Outcome], row_format: RowFormat) -> None:
+    def append(self, rows: Sequence[Row], graded: Sequence[GradedRow], row_format: RowFormat) -> None:
         """Write rows with what became of them, and count them."""
-        results = [outcome for outcome in outcomes if isinstance(outcome, GradingResult)]
         self.progress = replace(
             self.progress,
             rows=self.progress.rows + len(rows),
-            failed=self.progress.failed + len(rows) - len(results),
-            needs_review=self.progress.needs_review + sum(result.needs_review for result in results),
+            failed=self.progress.failed + sum(not row.is_graded for row in graded),
+            needs_review=self.progress.needs_review + sum(row.needs_review for row in graded),
         )
-        self._write("".join(row_format.row(row, outcome_json(outcome)) for row, outcome in zip(rows, outcomes, strict=True)))
+        self._write("".join(row_format.row(row, became.outcome) for row, became in zip(rows, graded, strict=True)))
 
     def _write(self, text: str) -> None:
         self._file.write(text.encode("utf-8"))

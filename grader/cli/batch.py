@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from grader.cli.options import EXIT_ALL_ROWS_FAILED, bank_option, calibration_option, home_option, open_bank, open_grader
+from grader.cli.options import (
+    EXIT_ALL_ROWS_FAILED,
+    bank_option,
+    calibration_option,
+    home_option,
+    open_bank,
+    open_grader,
+    prepared_home,
+)
+
+if TYPE_CHECKING:
+    from grader.bank import ItemBank
+    from grader.batch import WorkerProcesses
+    from grader.grader import Grader
+
+# Of the input. Smaller tables are graded before workers, which take a second to load, would be.
+_WORKERS_FROM_BYTES = 100_000
 
 
 @click.command()
@@ -15,6 +35,12 @@ from grader.cli.options import EXIT_ALL_ROWS_FAILED, bank_option, calibration_op
 @click.argument("target", metavar="OUTPUT", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped; start if there is none.")
 @click.option("--force", is_flag=True, help="Replace an OUTPUT that is there, and a stopped run.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0, max=1024),
+    default=0,
+    help="Processes to grade in, each on one core and of some 400 MB; 0 takes as many as there are cores if INPUT is not small.",
+)
 @bank_option
 @calibration_option
 @home_option
@@ -23,6 +49,7 @@ def batch(  # noqa: PLR0917 click passes every option by name
     context: click.Context,
     source: Path,
     target: Path,
+    workers: int,
     bank_dir: Path | None,
     calibration: Path | None,
     home: Path | None,
@@ -46,7 +73,7 @@ def batch(  # noqa: PLR0917 click passes every option by name
 
     bank = open_bank(bank_dir)
     started = time.monotonic()
-    with open_grader(home, calibration) as grader:
+    with _open_grading(source, bank, home, calibration, workers=workers) as grader:
         try:
             with progress_bar() as show:
                 report: BatchReport = grade_file(grader, bank, source, target, resume=resume, force=force, on_progress=show)
@@ -62,3 +89,21 @@ def batch(  # noqa: PLR0917 click passes every option by name
     if report.rows and report.failed == report.rows:
         click.echo("grader: Not a single row could be graded.", err=True)
         context.exit(EXIT_ALL_ROWS_FAILED)
+
+
+@contextmanager
+def _open_grading(
+    source: Path, bank: ItemBank, home: Path | None, calibration: Path | None, *, workers: int
+) -> Iterator[Grader | WorkerProcesses]:
+    """Open workers where they are wanted or worth it, else one grader in this process."""
+    from grader.batch import GraderRecipe, WorkerProcesses
+
+    if not workers:
+        workers = (os.cpu_count() or 1) if source.stat().st_size >= _WORKERS_FROM_BYTES else 1
+    if workers == 1:
+        with open_grader(home, calibration) as grader:
+            yield grader
+        return
+    recipe = GraderRecipe(home=prepared_home(home), calibration=None if calibration is None else calibration.read_bytes())
+    with WorkerProcesses(recipe, bank, workers=workers) as processes:
+        yield processes

@@ -64,20 +64,27 @@ def home_path(home: Path | None) -> Path:
     return home or user_cache_path("grader", appauthor=False)
 
 
+def prepared_home(home: Path | None) -> Path:
+    """Return the data folder with its encoder prepared; the first time ever, which takes some ten seconds, a line says so."""
+    from grader import weights
+
+    path = home_path(home)
+    if not weights.is_prepared(path / "encoder"):
+        click.echo("Preparing the encoder; this happens once and takes some ten seconds.", err=True)
+        weights.prepare(path / "encoder")
+    return path
+
+
 @contextmanager
 def open_grader(home: Path | None, calibration: Path | None = None) -> Iterator[Grader]:
     """Open the grader of a data folder; the first time ever, which takes some ten seconds, a line says so.
 
     With a calibration's file it grades with it.
     """
-    from grader import weights
     from grader.calibration import Calibration, with_calibration
     from grader.grader import Grader
 
-    path = home_path(home)
-    if not weights.is_prepared(path / "encoder"):
-        click.echo("Preparing the encoder; this happens once and takes some ten seconds.", err=True)
-    grader = Grader.from_directory(path)
+    grader = Grader.from_directory(prepared_home(home), prepare=False)
     try:
         yield grader if calibration is None else with_calibration(grader, Calibration.from_json(calibration.read_bytes()))
     finally:
