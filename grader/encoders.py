@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
@@ -21,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grader.errors import EncoderError
+from grader.reading import Reading, TokenWord, Window, Words, rarities, windows
 from grader.text import Passage, normalise
 
 if TYPE_CHECKING:
@@ -53,72 +52,13 @@ class Encoder(Protocol):
         """Return unit vectors, shape `(len(passages), dimension)`. A vector depends on the passage and its context alone."""
         ...
 
+    def read(self, passages: Sequence[Passage]) -> Reading:
+        """Return the same vectors, and the words of every text that a passage stands in, from the same runs."""
+        ...
+
     def count_tokens(self, text: str) -> int:
         """Return how many tokens a text has, untruncated."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Window:
-    """One pass of the network: token ids with both markers, and which of their states make which passage's vector."""
-
-    ids: list[int]
-    ranges: list[tuple[int, int]]
-    rows: list[int]
-
-    def pool(self, states: FloatArray) -> FloatArray:
-        """Return unit vectors, shape `(len(rows), dimension)`, from states of shape `(len(ids), dimension)`."""
-        # One sum for each passage and no matrix product, whose last bits would depend on how many passages share it.
-        pooled = np.stack([states[start:end].mean(axis=0) for start, end in self.ranges])
-        vectors: FloatArray = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
-        return vectors
-
-
-def _windows(passages: Sequence[Passage], tokenizer: Tokenizer, max_tokens: int) -> list[_Window]:
-    """Return the passes that passages need: one for each text, and more for the passages of a text longer than `max_tokens`.
-
-    Windows start at every half of their length, and a passage is read in the first one that holds all of it, or in the last one
-    that holds its beginning. So the end of a long answer still counts, and a vector depends on nothing but its text.
-    """
-    by_context: dict[str, list[int]] = {}
-    for row, passage in enumerate(passages):
-        by_context.setdefault(passage.context, []).append(row)
-    first, last = tokenizer.encode("").ids
-    room = max_tokens - 2
-    stride = room // 2
-    found: list[_Window] = []
-    for context, rows in by_context.items():
-        ids, ranges = _tokens(context, [(passages[row].start, passages[row].end) for row in rows], tokenizer)
-        at_window: dict[int, _Window] = {}
-        for row, (start, end) in zip(rows, ranges, strict=True):
-            # A passage that is all of its text but for outer white space is the text; one without a token has nothing of its own.
-            whole = start == end or (start == 0 and end == len(ids))
-            number = 0 if whole else min(max(0, -(-(end - room) // stride)), start // stride)
-            if number not in at_window:
-                begin = number * stride
-                window = _Window(ids=[first, *ids[begin : begin + room], last], ranges=[], rows=[])
-                at_window[number] = window
-            window = at_window[number]
-            shift = 1 - number * stride
-            window.ranges.append((0, len(window.ids)) if whole else (start + shift, min(end + shift, len(window.ids) - 1)))
-            window.rows.append(row)
-        found += at_window.values()
-    return found
-
-
-def _tokens(context: str, places: Sequence[tuple[int, int]], tokenizer: Tokenizer) -> tuple[list[int], list[tuple[int, int]]]:
-    """Return a text's token ids without markers, and for each place the range of its tokens.
-
-    The text is cut at every place's ends and the pieces are tokenised one by one: places end at the ends of words, where the
-    tokeniser cuts as well, so that together the pieces give the tokens of the whole.
-    """
-    cuts = sorted({0, len(context), *(end for place in places for end in place)})
-    pieces = [normalise(context[start:end]) for start, end in pairwise(cuts)]
-    at, ids = {0: 0}, []
-    for end, encoding in zip(cuts[1:], tokenizer.encode_batch(pieces, add_special_tokens=False), strict=True):
-        ids += encoding.ids
-        at[end] = len(ids)
-    return ids, [(at[start], at[end]) for start, end in places]
 
 
 class OnnxEncoder:
@@ -157,6 +97,7 @@ class OnnxEncoder:
             raise EncoderError(f"The prepared model in {model_dir} cannot be loaded: {error}") from error
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
+        self._rarities = rarities(self._tokenizer)
         self._pool = ThreadPoolExecutor(cores, thread_name_prefix="encoder")
         self._wide = Lock()
 
@@ -181,18 +122,23 @@ class OnnxEncoder:
 
     def encode(self, passages: Sequence[Passage]) -> FloatArray:
         """Return unit vectors, shape `(len(passages), dimension)`, float32. No passage gives shape `(0, dimension)`."""
-        windows = _windows(passages, self._tokenizer, self._max_tokens)
-        vectors = np.zeros((len(passages), self._dimension), dtype=np.float32)
+        planned, _ = windows(passages, self._tokenizer, self._max_tokens, with_words=False)
+        return _assembled(planned, self._pooled(planned), {}, self._rarities, shape=(len(passages), self._dimension)).vectors
+
+    def read(self, passages: Sequence[Passage]) -> Reading:
+        """Return unit vectors as `encode` does, and the words of every text that a passage stands in."""
+        planned, words = windows(passages, self._tokenizer, self._max_tokens, with_words=True)
+        return _assembled(planned, self._pooled(planned), words, self._rarities, shape=(len(passages), self._dimension))
+
+    def _pooled(self, planned: Sequence[Window]) -> Iterable[FloatArray]:
+        """Return the vectors of each pass, in their order."""
         # A lone text takes every core, unless another caller's has them.
-        if len(windows) == 1 and self._wide.acquire(blocking=False):
+        if len(planned) == 1 and self._wide.acquire(blocking=False):
             try:
-                vectors[windows[0].rows] = _run(self._wide_session, windows[0])
+                return [_run(self._wide_session, planned[0])]
             finally:
                 self._wide.release()
-            return vectors
-        for window, found in zip(windows, self._pool.map(partial(_run, self._session), windows), strict=True):
-            vectors[window.rows] = found
-        return vectors
+        return self._pool.map(partial(_run, self._session), planned)
 
 
 def open_session(model: Path, *, cores: int) -> InferenceSession:
@@ -208,8 +154,44 @@ def open_session(model: Path, *, cores: int) -> InferenceSession:
     return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
-def _run(session: InferenceSession, window: _Window) -> FloatArray:
-    """Return the vectors of one pass, shape `(passages, dimension)`."""
+def _assembled(
+    planned: Sequence[Window],
+    pooled: Iterable[FloatArray],
+    words: Mapping[str, Sequence[TokenWord]],
+    rarities_: FloatArray,
+    *,
+    shape: tuple[int, int],
+) -> Reading:
+    """Return what the passes gave, put in its places.
+
+    Args:
+        planned: The passes.
+        pooled: Their vectors, of their passages and then of their words.
+        words: The words of each text, empty where they are not wanted.
+        rarities_: How rare each token is.
+        shape: Of the vectors of all passages.
+    """
+    vectors = np.zeros(shape, dtype=np.float32)
+    of_words = {context: np.zeros((len(found), shape[1]), dtype=np.float32) for context, found in words.items()}
+    for window, found in zip(planned, pooled, strict=True):
+        vectors[window.rows] = found[: len(window.rows)]
+        if window.words:
+            of_words[window.context][window.words] = found[len(window.rows) :]
+    return Reading(
+        vectors=vectors,
+        words={
+            context: Words(
+                texts=tuple(word.text for word in found),
+                rarity=rarities_[[word.rarest for word in found]],
+                vectors=of_words[context],
+            )
+            for context, found in words.items()
+        },
+    )
+
+
+def _run(session: InferenceSession, window: Window) -> FloatArray:
+    """Return the vectors of one pass, of its passages and then of its words."""
     states: FloatArray = session.run(["states"], {"input_ids": np.array([window.ids], dtype=np.int64)})[0][0]
     return window.pool(states)
 
@@ -264,20 +246,29 @@ class SentenceTransformerEncoder:
 
         A whole text is pooled as the model says, a part of one by the mean of its token states.
         """
+        return self._read(passages, with_words=False).vectors
+
+    def read(self, passages: Sequence[Passage]) -> Reading:
+        """Return unit vectors as `encode` does, and the words of every text that a passage stands in."""
+        return self._read(passages, with_words=True)
+
+    def _read(self, passages: Sequence[Passage], *, with_words: bool) -> Reading:
         import torch  # noqa: PLC0415 as heavy as the model that was loaded with it
 
-        vectors = np.zeros((len(passages), self.dimension), dtype=np.float32)
-        wholes = [row for row, passage in enumerate(passages) if passage.is_whole]
-        if wholes:
-            texts = [normalise(passages[row].context) for row in wholes]
-            vectors[wholes] = self._model.encode(texts, batch_size=1, normalize_embeddings=True, show_progress_bar=False)
-        parts = [row for row, passage in enumerate(passages) if not passage.is_whole]
-        for window in _windows([passages[row] for row in parts], self._tokenizer(), self.max_tokens):
+        tokenizer = self._tokenizer()
+        planned, words = windows(passages, tokenizer, self.max_tokens, with_words=with_words)
+        pooled = []
+        for window in planned:
             ids = torch.tensor([window.ids])
             with torch.inference_mode():
                 states = self._model[0]({"input_ids": ids, "attention_mask": torch.ones_like(ids)})["token_embeddings"][0]
-            vectors[[parts[row] for row in window.rows]] = window.pool(states.numpy())
-        return vectors
+            pooled.append(window.pool(states.numpy()))
+        reading = _assembled(planned, pooled, words, rarities(tokenizer), shape=(len(passages), self.dimension))
+        wholes = [row for row, passage in enumerate(passages) if passage.is_whole]
+        if wholes:
+            texts = [normalise(passages[row].context) for row in wholes]
+            reading.vectors[wholes] = self._model.encode(texts, batch_size=1, normalize_embeddings=True, show_progress_bar=False)
+        return reading
 
     def _tokenizer(self) -> Tokenizer:
         """Return the model's tokenizer as one that neither pads nor cuts."""

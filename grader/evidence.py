@@ -15,6 +15,7 @@ from grader.encoders import FloatArray
 from grader.lexical import coverage
 from grader.polarity import is_negated
 from grader.profiles import ItemProfile, TextProfile
+from grader.reading import Words
 
 # Without a question the answer is taken to be as close to it as answers are on average; see docs/adr/0004.
 _NEUTRAL_QUESTION_SIMILARITY = 0.5
@@ -56,6 +57,12 @@ class Evidence:
     """Share of the reference's neighbouring word pairs that the answer holds: heaps of words have few."""
     trigram_coverage: float
     """Share of the reference's distinct letter trigrams that the answer holds: words misspelt, run together or in code."""
+    meaning_recall: float
+    """How near the answer's words come in meaning to the reference's, rare and new words counting most: how much is said."""
+    meaning_precision: float
+    """How near the reference's words come to the answer's: how much of the answer is to the point."""
+    meaning_f1: float
+    """Harmonic mean of the two for the reference that has the highest."""
     polarity_mismatch: float
     """1.0 if one of answer and reference is denied and the other is not."""
     length_ratio: float
@@ -73,16 +80,18 @@ class Evidence:
 NAMES: tuple[str, ...] = tuple(field.name for field in fields(Evidence))
 
 
-def measure(item: ItemProfile, answer: TextProfile) -> Evidence:
-    """Return the evidence for an answer that holds at least one clause."""
+def measure(item: ItemProfile, answer: TextProfile, answer_words: Words) -> Evidence:
+    """Return the evidence for an answer that holds at least one clause, with its words as the encoder reads them."""
     cosines = np.array([float(reference.vector @ answer.vector) for reference in item.references])
     best = item.references[int(cosines.argmax())]
     question = item.question
     aligned = max((_alignment(reference, answer) for reference in item.references), key=lambda a: a[0])
     shared = np.array([_word_overlap(reference, answer, item.question_stems) for reference in item.references]).max(axis=0)
-    answer_words = answer.index.words
+    said, meant = item.goals.recall_and_precision(answer_words, item.asked)
+    both = 2 * said * meant / np.maximum(said + meant, np.float32(1e-9))
+    count = len(answer.index.words)
     content = answer.index.content_stems
-    ratio = (len(answer_words) + 1) / (len(best.index.words) + 1)
+    ratio = (count + 1) / (len(best.index.words) + 1)
     return Evidence(
         similarity=float(cosines.max()),
         mean_similarity=float(cosines.mean()),
@@ -98,6 +107,9 @@ def measure(item: ItemProfile, answer: TextProfile) -> Evidence:
         word_f1=float(shared[3]),
         bigram_coverage=float(shared[4]),
         trigram_coverage=float(shared[5]),
+        meaning_recall=float(said.max()),
+        meaning_precision=float(meant.max()),
+        meaning_f1=float(both.max()),
         polarity_mismatch=float(is_negated(answer.text) != is_negated(best.text)),
         length_ratio=math.log(min(ratio, _LENGTH_RATIO_CAP)),
         question_share=len(content & item.question_stems) / max(1, len(content)),

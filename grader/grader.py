@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -20,8 +21,9 @@ from grader.errors import InvalidAnswerError
 from grader.evidence import NAMES, Evidence, measure
 from grader.feedback import compose
 from grader.items import MAX_ANSWER_CHARS, Gradable, Item
-from grader.matching import Matching, blank_matching, match_key_points, second_looks
-from grader.profiles import ItemProfile, TextProfile, item_passages, passages, profile_item, profile_text
+from grader.matching import Matching, blank_matching, match_key_points, second_looks, words_said
+from grader.profiles import ItemProfile, TextProfile, item_passages, item_texts, passages, profile_item, profile_text
+from grader.reading import PackedWords, Words
 from grader.results import Flag, GradingResult, Interval
 from grader.scoring import ScoringModel, default_scoring_model, grade_from_mark, mark_from_score, rounded
 from grader.signs import notice
@@ -29,10 +31,11 @@ from grader.store import EmbeddingStore
 from grader.text import Passage
 from grader.verifier import OnnxVerifier, Suspicion, Verifier
 
-# Profiles kept in memory: a bank of this many items is compared without reading the store again. About 40 kB each.
-_PROFILES_KEPT = 2_000
-# Distinct passages in one call of the encoder; bounds the memory of a large batch.
+# Profiles kept in memory: a bank of this many items is compared without reading the store again. Some 250 kB each.
+_PROFILES_KEPT = 1_000
+# Of distinct passages, and of answers whose words are wanted, in one call of the encoder: bounds the memory of a large batch.
 _PASSAGES_PER_CALL = 4_096
+_CHARACTERS_PER_CALL = 100_000
 
 
 class Grader:
@@ -114,9 +117,9 @@ class Grader:
             How many passages were encoded; 0 where the store had them all.
         """
         wanted = list(items)
-        table, made = self._item_vectors(list(dict.fromkeys(passage for item in wanted for passage in item_passages(item))))
+        vectors, words, made = self._item_parts(wanted, keep=True)
         for item in wanted:
-            self._keep(item.content_hash, profile_item(item, table.__getitem__))
+            self._keep(item.content_hash, profile_item(item, vectors.__getitem__, words.__getitem__))
         return made
 
     def grade(self, item: Gradable, candidate_answer: str) -> GradingResult:
@@ -148,39 +151,48 @@ class Grader:
         for _, text in pairs:
             check_answer(text)
         measured = self._measure(pairs)
-        evidence = np.array([m[2].vector() for m in measured if m[2] is not None]).reshape(-1, len(NAMES))
+        evidence = np.array([m.evidence.vector() for m in measured if m.evidence is not None]).reshape(-1, len(NAMES))
         scores = iter(self._model.predict(evidence))
         return [
-            None if numbers is None or matching is None else self._appraise(item, answer, numbers, matching, float(next(scores)))
-            for (item, answer, numbers), matching in zip(measured, self._match(measured), strict=True)
+            None if each.evidence is None or matching is None else self._appraise(each, each.evidence, matching, next(scores))
+            for each, matching in zip(measured, self._match(measured), strict=True)
         ]
 
     def evidence_of(self, pairs: Sequence[tuple[Gradable, str]]) -> list[Evidence | None]:
         """Return the evidence of many answers in their order, None for a blank one. This is what scoring models are fitted on."""
-        return [numbers for _, _, numbers in self._measure(pairs)]
+        return [each.evidence for each in self._measure(pairs)]
 
-    def _measure(self, pairs: Sequence[tuple[Gradable, str]]) -> list[tuple[ItemProfile, TextProfile, Evidence | None]]:
+    def _measure(self, pairs: Sequence[tuple[Gradable, str]]) -> list[_Measured]:
         """Return profiles and evidence of many answers; every distinct answer is encoded once."""
         profiles = {key: self._profile(item) for key, item in {id(item): item for item, _ in pairs}.items()}
-        table = self._encode(passage for _, answer in pairs for passage in passages(answer))
-        measured = []
-        for item, answer in pairs:
-            profile, answered = profiles[id(item)], profile_text(answer, table.__getitem__)
-            measured.append((profile, answered, measure(profile, answered) if answered.clauses else None))
-        return measured
+        at: dict[str, list[int]] = {}
+        for place, (_, answer) in enumerate(pairs):
+            at.setdefault(answer, []).append(place)
+        found: dict[int, _Measured] = {}
+        for chunk in _chunks(at):
+            # Words take much room, so what they say is taken down before the next answers are read.
+            reading = self.encoder.read([passage for answer in chunk for passage in passages(answer)])
+            vectors = iter(reading.vectors)
+            for answer in chunk:
+                answered = profile_text(answer, dict(zip(passages(answer), vectors, strict=False)).__getitem__)
+                for place in at[answer]:
+                    found[place] = _measured(profiles[id(pairs[place][0])], answered, reading.words[answer])
+        return [found[place] for place in range(len(pairs))]
 
     def match(self, pairs: Sequence[tuple[Gradable, str]]) -> list[Matching | None]:
         """Return what many answers do with the key points, in their order, None for a blank one."""
         return self._match(self._measure(pairs))
 
-    def _match(self, measured: Sequence[tuple[ItemProfile, TextProfile, Evidence | None]]) -> list[Matching | None]:
+    def _match(self, measured: Sequence[_Measured]) -> list[Matching | None]:
         """Return the verdicts on answers, None for a blank one; what cheap evidence leaves in doubt is looked at again here."""
-        looks = self._encode(passage for item, answer, _ in measured for passage in second_looks(item, answer))
-        suspected = [suspected_clauses(item, answer) if numbers is not None else {} for item, answer, numbers in measured]
+        looks = self._encode(passage for each in measured for passage in second_looks(each.item, each.answer))
+        suspected = [suspected_clauses(each.item, each.answer) if each.evidence is not None else {} for each in measured]
         probabilities = self._verify(pair for suspects in suspected for suspect in suspects.values() for pair in suspect.pairs)
         return [
-            match_key_points(item, answer, looks, confirmed_clauses(suspects, probabilities)) if numbers is not None else None
-            for (item, answer, numbers), suspects in zip(measured, suspected, strict=True)
+            match_key_points(each.item, each.answer, looks, confirmed_clauses(suspects, probabilities), each.said)
+            if each.evidence is not None
+            else None
+            for each, suspects in zip(measured, suspected, strict=True)
         ]
 
     def _verify(self, wanted: Iterable[Suspicion]) -> dict[Suspicion, float]:
@@ -199,17 +211,16 @@ class Grader:
             table.update(zip(chunk, self.encoder.encode(chunk), strict=True))
         return table
 
-    def _appraise(
-        self, item: ItemProfile, answer: TextProfile, evidence: Evidence, matching: Matching, general: float
-    ) -> Appraisal:
+    def _appraise(self, measured: _Measured, evidence: Evidence, matching: Matching, general: float) -> Appraisal:
         """Return what an answer that says something is worth."""
+        item, answer = measured.item, measured.answer
         authored = not item.derived and all(point.keywords for point in item.key_points)
         too_long = self.encoder.count_tokens(answer.text) > self.encoder.max_tokens
         signs = notice(item, answer, evidence, matching, authored=authored, too_long=too_long)
-        score = general
+        score = float(general)
         half_width = self._model.half_width
         if authored:
-            score = self._model.blend(general, said=matching.said, keyword_coverage=matching.keyword_coverage)
+            score = self._model.blend(said=matching.said, keyword_coverage=matching.keyword_coverage)
             half_width = self._model.blend_half_width
         return Appraisal(
             item=item,
@@ -291,13 +302,9 @@ class Grader:
             if profile is not None:
                 self._profiles.move_to_end(key)
                 return profile
-        wanted = item_passages(item)
-        if isinstance(item, Item):
-            table, _ = self._item_vectors(wanted)
-        else:
-            # A caller's own item is not kept on disk: it is theirs, and there is no end of them.
-            table = self._encode(wanted)
-        return self._keep(key, profile_item(item, table.__getitem__))
+        # A caller's own item is not kept on disk: it is theirs, and there is no end of them.
+        vectors, words, _ = self._item_parts([item], keep=isinstance(item, Item))
+        return self._keep(key, profile_item(item, vectors.__getitem__, words.__getitem__))
 
     def _keep(self, key: str, profile: ItemProfile) -> ItemProfile:
         """Keep a profile in memory, letting go of the one longest unused if there are too many."""
@@ -307,12 +314,61 @@ class Grader:
                 self._profiles.popitem(last=False)
         return profile
 
-    def _item_vectors(self, wanted: Sequence[Passage]) -> tuple[dict[Passage, FloatArray], int]:
-        """Return the vectors of an item's passages from the store, or straight from the encoder, and how many were made."""
-        if self._store is None:
-            return self._encode(wanted), len(wanted)
-        vectors, made = self._store.get_or_make(wanted, self.encoder.encode)
-        return dict(zip(wanted, vectors, strict=True)), made
+    def _item_parts(
+        self, items: Sequence[Gradable], *, keep: bool
+    ) -> tuple[dict[Passage, FloatArray], dict[str, PackedWords], int]:
+        """Return the vectors and words of items, from the store or straight from the encoder, and how many vectors were made."""
+        wanted = list(dict.fromkeys(passage for item in items for passage in item_passages(item)))
+        texts = list(dict.fromkeys(text for item in items for text in item_texts(item)))
+        read: dict[str, Words] = {}
+
+        def make(missing: Sequence[Passage]) -> FloatArray:
+            reading = self.encoder.read(missing)
+            read.update(reading.words)
+            return reading.vectors
+
+        def make_words(missing: Sequence[str]) -> list[PackedWords]:
+            make([Passage.whole(text) for text in missing if text not in read])
+            return [PackedWords.of(read[text]) for text in missing]
+
+        if self._store is None or not keep:
+            vectors, made = make(wanted), len(wanted)
+            words = dict(zip(texts, make_words(texts), strict=True))
+        else:
+            vectors, made = self._store.get_or_make(wanted, make)
+            words = self._store.get_or_make_words(texts, make_words)
+        return dict(zip(wanted, vectors, strict=True)), words, made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """An answer with what was measured of it; `evidence` is None for a blank one. `said` is how far it says each key point."""
+
+    item: ItemProfile
+    answer: TextProfile
+    evidence: Evidence | None
+    said: tuple[float, ...]
+
+
+def _measured(item: ItemProfile, answer: TextProfile, words: Words) -> _Measured:
+    """Return what an answer's words and vectors say of an item."""
+    evidence = measure(item, answer, words) if answer.clauses else None
+    said = words_said(item, words, 0.0 if evidence is None else evidence.meaning_f1)
+    return _Measured(item=item, answer=answer, evidence=evidence, said=said)
+
+
+def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Yield texts in groups to be read in one go, so that the memory of a large batch is bounded."""
+    chunk: list[str] = []
+    characters = 0
+    for text in texts:
+        if chunk and characters + len(text) > _CHARACTERS_PER_CALL:
+            yield chunk
+            chunk, characters = [], 0
+        chunk.append(text)
+        characters += len(text)
+    if chunk:
+        yield chunk
 
 
 @cache

@@ -17,6 +17,7 @@ from grader.keyword_use import NO_KEYWORDS, KeywordUse, Places, keyword_places, 
 from grader.lexical import WordIndex, shared_words
 from grader.polarity import disagrees
 from grader.profiles import ItemProfile, KeyPointProfile, TextProfile
+from grader.reading import Words
 from grader.results import EvidenceSpan, KeyPointMatch, Keywords, Verdict
 from grader.scoring import rounded
 from grader.text import Passage
@@ -28,6 +29,12 @@ _SAYING_SIMILARITY = 0.70
 # The same for the mean over a key point's sentences.
 _SILENT_MEAN = 0.20
 _SAYING_MEAN = 0.60
+# How near the words of an answer come to those of a key point's sentences where it does not say it and where it does: to all of
+# them on the mean, and to the nearest; and how like a reference an answer is that says all that the reference says. All from the
+# dev split, see docs/adr/0013.
+_WORDS_OF_ALL = (0.45, 0.70)
+_WORDS_OF_NEAREST = (0.50, 0.85)
+_LIKE_A_REFERENCE = (0.93, 0.98)
 # Strength from which a key point is covered or partly covered; dev split, 2026.1, see docs/adr/0005.
 COVERED_FROM = 0.60
 PARTIAL_FROM = 0.38
@@ -52,9 +59,10 @@ Looks = Mapping[Passage, FloatArray]
 class Matching:
     """What an answer does with the key points.
 
-    `keyword_use` is how the keywords stand in its sentences, and `said` how far the answer says the key points, from 0 (silent)
-    to 1, see `_said`. `misconceptions` are positions in the item's list, each with how much nearer the answer is to it than to
-    what is right; `denied_share` is the share of the answer's clauses that deny a statement.
+    `keyword_use` is how the keywords stand in its sentences. How far the answer says the key points, from 0 (silent) to 1, is
+    `said` by its words, see `words_said`, and `clauses_said` by its clauses as wholes, which nonsense around the right words
+    does not fool as easily. `misconceptions` are positions in the item's list, each with how much nearer the answer is to it than
+    to what is right; `denied_share` is the share of the answer's clauses that deny a statement.
     """
 
     matches: tuple[KeyPointMatch, ...]
@@ -62,6 +70,7 @@ class Matching:
     keyword_coverage: float
     keyword_use: KeywordUse
     said: float
+    clauses_said: float
     misconceptions: tuple[tuple[int, float], ...]
     denied_share: float
 
@@ -72,7 +81,9 @@ class Matching:
         return max(self.denied_share, denied / sum(match.weight for match in self.matches))
 
 
-def match_key_points(item: ItemProfile, answer: TextProfile, looks: Looks, denied: frozenset[int]) -> Matching:
+def match_key_points(
+    item: ItemProfile, answer: TextProfile, looks: Looks, denied: frozenset[int], said: Sequence[float]
+) -> Matching:
     """Return the verdict on every key point of an item.
 
     Args:
@@ -80,6 +91,7 @@ def match_key_points(item: ItemProfile, answer: TextProfile, looks: Looks, denie
         answer: The answer's profile.
         looks: Vectors of at least the passages of `second_looks`.
         denied: Positions of the clauses that deny a statement of the item, see `grader.denial`.
+        said: How far the answer's words say each key point, see `words_said`.
     """
     uses = tuple(keyword_places(point, answer) for point in item.key_points)
     tables = [point.vectors @ answer.vectors.T for point in item.key_points]
@@ -92,7 +104,8 @@ def match_key_points(item: ItemProfile, answer: TextProfile, looks: Looks, denie
         keywords=keywords,
         keyword_coverage=share,
         keyword_use=measure_keyword_use(answer, uses),
-        said=_said(item, tables),
+        said=_weighted_mean(item, said),
+        clauses_said=_clauses_said(item, tables),
         misconceptions=_misconceptions(item, answer, looks),
         denied_share=len(denied) / max(1, len(answer.clauses)),
     )
@@ -123,25 +136,44 @@ def _keywords(item: ItemProfile, uses: Sequence[Places]) -> tuple[Keywords, floa
     return names, counter[0] / counter[1] if counter[1] else 0.0
 
 
-def _said(item: ItemProfile, tables: Sequence[FloatArray]) -> float:
-    """Return the weighted mean over key points of how far the answer says them, in [0, 1].
+def words_said(item: ItemProfile, answer: Words, likeness: float) -> tuple[float, ...]:
+    """Return how far an answer's words say each key point, from 0.0 (silent) to 1.0.
 
-    For each key point the closest clause is taken for each of its sentences, and the mean over the sentences: an answer that
-    comes near to all ways to say a thing is surer to say it than one that comes near to one of them.
+    Half of it is how near they come to the nearest of its sentences, and half how near to all of them: an answer that comes near
+    to all ways to say a thing is surer to say it. Who says a whole reference says every key point.
+
+    Args:
+        item: The item's profile.
+        answer: The answer's words.
+        likeness: How like the closest reference the answer is in its words, in [0, 1]; see `Evidence.meaning_f1`.
+    """
+    least = ramp(likeness, *_LIKE_A_REFERENCE)
+    near = [point.goals.recall(answer) for point in item.key_points]
+    return tuple(max(least, (ramp(float(n.mean()), *_WORDS_OF_ALL) + ramp(float(n.max()), *_WORDS_OF_NEAREST)) / 2) for n in near)
+
+
+def ramp(value: float, start: float, end: float) -> float:
+    """Return 0.0 up to `start`, 1.0 from `end` on, and a straight line between."""
+    return min(1.0, max(0.0, (value - start) / (end - start)))
+
+
+def _clauses_said(item: ItemProfile, tables: Sequence[FloatArray]) -> float:
+    """Return the weighted mean over key points of how near the closest clauses come to their sentences, in [0, 1].
 
     `tables` are the cosines of each key point's sentences (rows) to the answer's clauses (columns).
     """
-    total = 0.0
-    for point, table in zip(item.key_points, tables, strict=True):
-        closest = table.max(axis=1)
-        said = (float(closest.mean()) - _SILENT_MEAN) / (_SAYING_MEAN - _SILENT_MEAN)
-        total += point.key_point.weight * min(1.0, max(0.0, said))
-    return total / sum(point.key_point.weight for point in item.key_points)
+    means = (float(table.max(axis=1).mean()) for table in tables)
+    return _weighted_mean(item, [ramp(mean, _SILENT_MEAN, _SAYING_MEAN) for mean in means])
+
+
+def _weighted_mean(item: ItemProfile, of_points: Sequence[float]) -> float:
+    weights = [point.key_point.weight for point in item.key_points]
+    return sum(weight * value for weight, value in zip(weights, of_points, strict=True)) / sum(weights)
 
 
 def said_scale(similarity: float) -> float:
     """Return a similarity on the scale from 0, where nothing of a key point is said, to 1, where it is said."""
-    return min(1.0, max(0.0, (similarity - _SILENT_SIMILARITY) / (_SAYING_SIMILARITY - _SILENT_SIMILARITY)))
+    return ramp(similarity, _SILENT_SIMILARITY, _SAYING_SIMILARITY)
 
 
 def blank_matching(item: ItemProfile) -> Matching:
@@ -158,6 +190,7 @@ def blank_matching(item: ItemProfile) -> Matching:
         keyword_coverage=0.0,
         keyword_use=NO_KEYWORDS,
         said=0.0,
+        clauses_said=0.0,
         misconceptions=(),
         denied_share=0.0,
     )

@@ -13,7 +13,9 @@ import numpy as np
 from grader.encoders import FloatArray
 from grader.items import Gradable, KeyPoint
 from grader.lexical import Phrase, WordIndex
+from grader.reading import PackedWords
 from grader.text import Passage, Span, clauses, function_words, sentences, words
+from grader.word_meaning import Goals
 from grader.word_order import word_order
 
 # Clauses of one answer that are compared one by one. More than a careful answer has; a longer text is flagged as truncated.
@@ -23,6 +25,7 @@ _MAX_DERIVED_KEY_POINTS = 6
 _SHORTEST_KEY_POINT_WORDS = 3
 
 Lookup = Callable[[Passage], FloatArray]
+WordLookup = Callable[[str], PackedWords]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +72,11 @@ class TextProfile:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyPointProfile:
-    """A key point with the sentences that state it and, for each keyword, its forms as words."""
+    """A key point with the sentences that state it, their words as goals, and for each keyword its forms as words."""
 
     key_point: KeyPoint
     forms: tuple[TextProfile, ...]
+    goals: Goals
     keywords: tuple[tuple[Phrase, ...], ...]
 
     @cached_property
@@ -95,12 +99,15 @@ class ItemProfile:
     """Everything of an item that an answer is compared with.
 
     `right` has the vectors of all that is right, shape `(n, dimension)`: the sentences of the key points, the references and,
-    where there are misconceptions to be told from, each clause of the references by itself.
+    where there are misconceptions to be told from, each clause of the references by itself. `asked` are the words of the
+    question, `goals` those of the references.
     """
 
     item: Gradable
     question: TextProfile | None
+    asked: PackedWords | None
     references: tuple[TextProfile, ...]
+    goals: Goals
     key_points: tuple[KeyPointProfile, ...]
     misconceptions: tuple[TextProfile, ...]
     right: FloatArray
@@ -167,6 +174,14 @@ def item_passages(item: Gradable) -> list[Passage]:
     return list(dict.fromkeys(found))
 
 
+def item_texts(item: Gradable) -> list[str]:
+    """Return the texts of an item whose words are held against an answer's, each once, in a stable order."""
+    found = [item.question] if item.question.strip() else []
+    found += [reference.text for reference in item.reference_answers]
+    found += [text for key_point in effective_key_points(item) for text in (key_point.text, *key_point.examples)]
+    return list(dict.fromkeys(found))
+
+
 def profile_text(text: str, lookup: Lookup) -> TextProfile:
     """Return a text's profile; a text without letters or digits has a zero vector and no clause."""
     spans = tuple(clauses(text)[:MAX_CLAUSES])
@@ -177,28 +192,34 @@ def profile_text(text: str, lookup: Lookup) -> TextProfile:
     return TextProfile(text=text, vector=whole, clauses=spans, vectors=vectors)
 
 
-def profile_item(item: Gradable, lookup: Lookup) -> ItemProfile:
-    """Return an item's profile. Every passage of `item_passages` is looked up; nothing is encoded here."""
+def profile_item(item: Gradable, lookup: Lookup, words_of: WordLookup) -> ItemProfile:
+    """Return an item's profile. Every passage of `item_passages` and text of `item_texts` is looked up; nothing is encoded."""
+    asked = words_of(item.question) if item.question.strip() else None
     references = tuple(profile_text(reference.text, lookup) for reference in item.reference_answers)
-    key_points = tuple(
-        KeyPointProfile(
-            key_point=key_point,
-            forms=tuple(_profile_sentence(text, lookup) for text in (key_point.text, *key_point.examples)),
-            keywords=tuple(tuple(Phrase.of(words(form)) for form in forms) for forms in key_point.keywords),
-        )
-        for key_point in effective_key_points(item)
-    )
+    key_points = tuple(_profile_key_point(point, lookup, words_of, asked) for point in effective_key_points(item))
     right = [form.vector for point in key_points for form in point.forms] + [reference.vector for reference in references]
     if item.misconceptions:
         right += [lookup(Passage.whole(clause.text)) for reference in references for clause in reference.clauses]
     return ItemProfile(
         item=item,
         question=_profile_sentence(item.question, lookup) if item.question.strip() else None,
+        asked=asked,
         references=references,
+        goals=Goals.of([words_of(reference.text) for reference in item.reference_answers], asked),
         key_points=key_points,
         misconceptions=tuple(_profile_sentence(m.text, lookup) for m in item.misconceptions),
         right=np.stack(right),
         derived=not item.key_points,
+    )
+
+
+def _profile_key_point(key_point: KeyPoint, lookup: Lookup, words_of: WordLookup, asked: PackedWords | None) -> KeyPointProfile:
+    texts = (key_point.text, *key_point.examples)
+    return KeyPointProfile(
+        key_point=key_point,
+        forms=tuple(_profile_sentence(text, lookup) for text in texts),
+        goals=Goals.of([words_of(text) for text in texts], asked),
+        keywords=tuple(tuple(Phrase.of(words(form)) for form in forms) for forms in key_point.keywords),
     )
 
 

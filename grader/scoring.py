@@ -22,8 +22,6 @@ from grader.items import Grade, GradeBoundaries
 
 # Four decimals: finer than any mark, coarser than the differences between processors' arithmetic.
 _DECIMALS = 4
-_GENERAL_FLOOR = 0.3
-_GENERAL_CEILING = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +29,7 @@ class ScoringModel:
     """The coefficients that turn evidence into a score.
 
     `names`, `coefficients`, `means` and `scales` have one entry for each kind of evidence; together they give the general score.
-    For items whose author gave key points with keywords, that score and the key points are blended, see `blend`. The half widths
+    Items whose author gave key points with keywords are scored by these instead, see `blend`. The half widths
     are those of the intervals that hold 90 % of people's scores on answers the model was not fitted on. `provenance` says what
     it was fitted on.
     """
@@ -83,28 +81,25 @@ class ScoringModel:
         clipped: npt.NDArray[np.float64] = np.clip(score, 0.0, 1.0)
         return clipped
 
-    def blend(self, general: float, *, said: float, keyword_coverage: float) -> float:
+    def blend(self, *, said: float, keyword_coverage: float) -> float:
         """Return the score of an answer to an item with authored key points and keywords, in [0, 1].
 
         Args:
-            general: The general score, from `predict`.
-            said: Weighted mean over key points of how far the closest clause says them, in [0, 1].
+            said: Weighted mean over key points of how far the answer's words say them, in [0, 1].
             keyword_coverage: Weighted share of keywords found, in [0, 1].
         """
-        return min(1.0, max(0.0, self.blend_slope * blended(general, said, keyword_coverage) + self.blend_intercept))
+        return min(1.0, max(0.0, self.blend_slope * blended(said, keyword_coverage) + self.blend_intercept))
 
 
 _FILE = TypeAdapter(ScoringModel)
 
 
-def blended(general: float, said: float, keyword_coverage: float) -> float:
-    """Return the blend before it is put on the scale of marks: a quarter meaning, a quarter key points, half keywords.
+def blended(said: float, keyword_coverage: float) -> float:
+    """Return the blend before it is put on the scale of marks: half what is said of the key points, half keywords.
 
-    The general score is first stretched: people's answers to the shipped bank (dev split) lie between .3 and .8 on it. The shares
-    are round numbers near the best of five that were tried on the dev split, and not fitted; see docs/adr/0005.
+    Round shares near the best of fifteen that were tried on the dev split, and not fitted; see docs/adr/0013.
     """
-    stretched = min(1.0, max(0.0, (general - _GENERAL_FLOOR) / (_GENERAL_CEILING - _GENERAL_FLOOR)))
-    return (stretched + said + 2 * keyword_coverage) / 4
+    return (said + keyword_coverage) / 2
 
 
 @cache

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from grader.evidence import Evidence
-from grader.matching import Matching
+from grader.matching import Matching, ramp
 from grader.profiles import MAX_CLAUSES, ItemProfile, TextProfile
 from grader.results import Flag
 from grader.text import clauses, has_words
@@ -41,6 +41,10 @@ _HEAP_NUMBER_SHARE = 0.2
 _CODE = re.compile(r"[=(){}\[\]<>]")
 _CODE_MARKS = 3
 _HEAP_CEILING = 0.15
+# Who is asked for a list may give one. An author's key points tell what a list is worth; elsewhere the question has to.
+_ASKS_FOR_LIST = re.compile(
+    r"\b(?:name|list|enumerate|mention|which|(?:give|what) (?:are )?(?:some|two|three|four|(?:an )?examples?))\b", re.IGNORECASE
+)
 # Nothing but an author's keywords, of several key points that are not said: a heap however short it is.
 _ONLY_KEYWORDS = 0.90
 _ONLY_KEYWORDS_POINTS = 2
@@ -70,6 +74,9 @@ _ORDER_LINE_AUTHORED = -0.10
 _ORDER_LINE = -0.20
 _ORDER_LINE_PER_WORD = 1.5
 _ORDER_RAMP = 0.20
+# What is left of the mark where key points are derived: enough below a pass for words in no order, and not all is lost where
+# people wrote keywords, formulas or another language's order of words.
+_ORDER_LEAST_DERIVED = 0.35
 _ORDER_WORDS = 10
 # Things listed between commas are in no order; what is a heap of them is told by the rules above.
 _LIST_RUN_WORDS = 4.0
@@ -94,11 +101,12 @@ _OFF_TOPIC_CEILING = 0.15
 _CONTRADICTION_FROM = 0.08
 _CONTRADICTION_FULL = 0.40
 _CONTRADICTION_COST = 0.85
-# Less where key points are derived: on the marked sets right answers are taken for denials about as often as wrong ones.
-_CONTRADICTION_COST_DERIVED = 0.65
+# Less where key points are derived, and there is less to tell a denial by.
+_CONTRADICTION_COST_DERIVED = 0.75
 _CONTRADICTED_SHARE = 0.20
 # What a misconception costs that an answer states as its own, by how much nearer it is to it than to what is right: from the
 # margin .08 on, which 75 % of the wrong answers of the dev split have and none of the complete ones, two thirds and more.
+_MISCONCEPTION_FROM = 0.03
 _MISCONCEPTION_FULL = 0.10
 _MISCONCEPTION_COST = 0.85
 _MISCONCEPTION_STATED = 0.05
@@ -151,9 +159,9 @@ def notice(
         reasons.append(terms.reason)
     factor, ceiling = factor * terms.factor, min(ceiling, terms.ceiling)
     cost = _CONTRADICTION_COST if authored else _CONTRADICTION_COST_DERIVED
-    factor *= 1 - cost * _ramp(matching.contradicted_share, _CONTRADICTION_FROM, _CONTRADICTION_FULL)
+    factor *= 1 - cost * ramp(matching.contradicted_share, _CONTRADICTION_FROM, _CONTRADICTION_FULL)
     nearest = max((margin for _, margin in matching.misconceptions), default=0.0)
-    factor *= 1 - _MISCONCEPTION_COST * _ramp(nearest, 0.0, _MISCONCEPTION_FULL)
+    factor *= 1 - _MISCONCEPTION_COST * ramp(nearest, _MISCONCEPTION_FROM, _MISCONCEPTION_FULL)
     if matching.contradicted_share >= _CONTRADICTED_SHARE:
         flags.append(Flag.CONTRADICTS_REFERENCE)
         reasons.append("A part of the answer seems to say the opposite of a reference answer.")
@@ -164,7 +172,7 @@ def notice(
         reasons.append("The answer is longer than what is compared as a whole; its end counted less.")
     if _is_in_another_script(item, answer):
         reasons.append("The answer is written in another script than the reference answers.")
-    if authored and abs(matching.said - matching.keyword_coverage) >= _SIGNALS_DISAGREE:
+    if authored and abs(matching.clauses_said - matching.keyword_coverage) >= _SIGNALS_DISAGREE:
         reasons.append("Meaning and keywords disagree about this answer.")
     stated = tuple(position for position, margin in matching.misconceptions if margin >= _MISCONCEPTION_STATED)
     return Signs(flags=tuple(flags), misconceptions=stated, factor=factor, ceiling=ceiling, review_reasons=tuple(reasons))
@@ -183,10 +191,13 @@ def _terms_sign(item: ItemProfile, answer: TextProfile, evidence: Evidence, matc
     """Return what is to be said of an answer as a heap of terms, in no order or in sentences that only hold them."""
     order = _order_factor(item, answer, authored=authored)
     scatter = _scatter(evidence, matching) if authored else _words_without_pairs(item, evidence)
-    factor = order * (1 - _SCATTER_COST * scatter)
-    is_heap = _is_heap(item, answer) or (authored and _is_only_keywords(item, answer, matching))
+    least = 0.0 if authored else _ORDER_LEAST_DERIVED
+    factor = (least + (1 - least) * order) * (1 - _SCATTER_COST * scatter)
+    is_heap = _is_heap(item, answer) if authored else _is_heap(item, answer) and not _ASKS_FOR_LIST.search(item.item.question)
+    is_heap = is_heap or (authored and _is_only_keywords(item, answer, matching))
     if is_heap or order < _ORDER_FLAG_BELOW:
-        return _TermsSign("The answer looks like a list of terms without sentences.", factor, _HEAP_CEILING)
+        ceiling = _HEAP_CEILING if is_heap or authored else 1.0
+        return _TermsSign("The answer looks like a list of terms without sentences.", factor, ceiling)
     mixed = scatter > _SCATTER_FLAG_ABOVE
     return _TermsSign("The answer's sentences hold terms that do not belong together." if mixed else None, factor, 1.0)
 
@@ -199,12 +210,7 @@ def _topic(evidence: Evidence) -> float:
 def _topic_factor(answer: TextProfile, evidence: Evidence) -> float:
     """Return 1.0 for an answer on the subject, falling to 0.0 over a ramp below the line for its length."""
     line = min(_TOPIC_LINE_MOST, _TOPIC_LINE + _TOPIC_LINE_PER_WORD * len(answer.index.words))
-    return _ramp(_topic(evidence), line - _TOPIC_RAMP, line)
-
-
-def _ramp(value: float, start: float, end: float) -> float:
-    """Return 0.0 up to `start`, 1.0 from `end` on, and a straight line between."""
-    return min(1.0, max(0.0, (value - start) / (end - start)))
+    return ramp(_topic(evidence), line - _TOPIC_RAMP, line)
 
 
 def _is_off_topic(answer: TextProfile, evidence: Evidence, matching: Matching, *, authored: bool) -> bool:
@@ -212,7 +218,7 @@ def _is_off_topic(answer: TextProfile, evidence: Evidence, matching: Matching, *
     if authored:
         return (
             evidence.similarity + evidence.new_coverage < _OFF_TOPIC_AUTHORED
-            and matching.said < _OFF_TOPIC_SAID
+            and matching.clauses_said < _OFF_TOPIC_SAID
             and matching.keyword_coverage < _OFF_TOPIC_KEYWORDS
         )
     return _topic_factor(answer, evidence) < _OFF_TOPIC_BELOW
@@ -247,7 +253,7 @@ def _is_only_keywords(item: ItemProfile, answer: TextProfile, matching: Matching
     return (
         use.share >= _ONLY_KEYWORDS
         and use.points_per_clause >= _ONLY_KEYWORDS_POINTS
-        and matching.said < _ONLY_KEYWORDS_SAID
+        and matching.clauses_said < _ONLY_KEYWORDS_SAID
         and answer.function_share <= _HEAP_FUNCTION_SHARE
         and all(reference.function_share >= _PROSE_FUNCTION_SHARE for reference in item.references)
     )
@@ -265,8 +271,8 @@ def _scatter(evidence: Evidence, matching: Matching) -> float:
     if use.clauses <= 1 and use.share < _ONLY_KEYWORDS:
         return 0.0
     allowed = _POINTS_ALLOWED + _POINTS_ALLOWED_BY_CHANCE / max(1, use.clauses) ** 2
-    allowed += _POINTS_ALLOWED_BY_SAID * matching.said + _POINTS_ALLOWED_BY_PAIRS * evidence.bigram_coverage
-    return _ramp(use.points_per_clause - allowed, _SCATTER_FROM, _SCATTER_FULL)
+    allowed += _POINTS_ALLOWED_BY_SAID * matching.clauses_said + _POINTS_ALLOWED_BY_PAIRS * evidence.bigram_coverage
+    return ramp(use.points_per_clause - allowed, _SCATTER_FROM, _SCATTER_FULL)
 
 
 def _words_without_pairs(item: ItemProfile, evidence: Evidence) -> float:
@@ -276,7 +282,7 @@ def _words_without_pairs(item: ItemProfile, evidence: Evidence) -> float:
     """
     if min(len(reference.content) for reference in item.references) < _LOOSE_WORDS_LEAST:
         return 0.0
-    return _ramp(evidence.coverage - _PAIRS_WEIGHT * evidence.bigram_coverage, _LOOSE_WORDS_FROM, _LOOSE_WORDS_FULL)
+    return ramp(evidence.coverage - _PAIRS_WEIGHT * evidence.bigram_coverage, _LOOSE_WORDS_FROM, _LOOSE_WORDS_FULL)
 
 
 def _words_per_run(answer: TextProfile) -> float:
@@ -295,7 +301,7 @@ def _order_factor(item: ItemProfile, answer: TextProfile, *, authored: bool) -> 
         return 1.0
     line = (_ORDER_LINE_AUTHORED if authored else _ORDER_LINE) - _ORDER_LINE_PER_WORD / count
     line = min(line, *(reference.order for reference in item.references))
-    return _ramp(answer.order, line - _ORDER_RAMP, line)
+    return ramp(answer.order, line - _ORDER_RAMP, line)
 
 
 def _is_code(answer: TextProfile) -> bool:

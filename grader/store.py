@@ -1,8 +1,8 @@
-"""Vectors on disk: made once for a passage and an encoder, read ever after.
+"""Vectors on disk: made once for a passage or the words of a text and an encoder, read ever after.
 
 One SQLite file for each encoder signature. A row is keyed by the hash of the passage with its context and carries a checksum of
-its vector, so a changed reference embeds only itself, a damaged row is made again, and a damaged or foreign file is moved aside
-and rebuilt. SQLite's locking lets any number of processes start together.
+what it holds, so a changed reference embeds only itself, a damaged row is made again, and a damaged or foreign file is moved
+aside and rebuilt. SQLite's locking lets any number of processes start together.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from grader.encoders import FloatArray
+from grader.reading import PackedWords
 from grader.text import Passage, normalise
 
 try:
@@ -31,7 +32,23 @@ except ImportError:  # Windows: two processes that rebuild one file at once are 
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS vectors (passage_hash BLOB PRIMARY KEY, vector BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS words (text_hash BLOB PRIMARY KEY, words BLOB NOT NULL, crc INTEGER NOT NULL);
 """
+
+
+class _Table(NamedTuple):
+    """How one table is read, with the question marks put in, and written."""
+
+    select: str
+    insert: str
+
+
+_VECTORS = _Table(
+    "SELECT passage_hash, vector, crc FROM vectors WHERE passage_hash IN ({})", "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)"
+)
+_WORDS = _Table(
+    "SELECT text_hash, words, crc FROM words WHERE text_hash IN ({})", "INSERT OR REPLACE INTO words VALUES (?, ?, ?)"
+)
 # Seconds to wait for another process that writes; embedding happens outside the lock, so writes are short.
 _BUSY_TIMEOUT_S = 30.0
 # SQLite's oldest limit on parameters in one statement is 999.
@@ -87,23 +104,46 @@ class EmbeddingStore:
             The vectors, shape `(len(passages), dimension)`, and how many had to be made.
         """
         keys = [_key(passage) for passage in passages]
-        found = self._read_or_rebuild(keys)
+        blobs = self._read_or_rebuild(keys, _VECTORS)
+        size = 4 * self._dimension
+        found = {key: np.frombuffer(blob, dtype="<f4") for key, blob in blobs.items() if len(blob) == size}
         missing = {key: passage for key, passage in zip(keys, passages, strict=True) if key not in found}
         if missing:
             made = make(list(missing.values()))
             with self._lock:
-                self._write(dict(zip(missing, made, strict=True)))
+                self._write({key: vector.astype("<f4").tobytes() for key, vector in zip(missing, made, strict=True)}, _VECTORS)
             found.update(zip(missing, made, strict=True))
         vectors = np.zeros((len(passages), self._dimension), dtype=np.float32)
         for row, key in enumerate(keys):
             vectors[row] = found[key]
         return vectors, len(missing)
 
-    def _read_or_rebuild(self, keys: Sequence[bytes]) -> dict[bytes, FloatArray]:
-        """Return the vectors that are there; none from a file that turns out to be damaged, which is replaced."""
+    def get_or_make_words(
+        self, texts: Sequence[str], make: Callable[[Sequence[str]], Sequence[PackedWords]]
+    ) -> dict[str, PackedWords]:
+        """Return the words of texts, making and keeping those that are not there yet.
+
+        Args:
+            texts: Any texts; repeats are made once.
+            make: Called at most once, with the distinct texts that are missing.
+        """
+        keys = {text: _key(Passage.whole(text)) for text in texts}
+        found = self._read_or_rebuild(list(keys.values()), _WORDS)
+        decoded = {text: _words_of(found[key], self._dimension) for text, key in keys.items() if key in found}
+        known = {text: words for text, words in decoded.items() if words is not None}
+        missing = [text for text in keys if text not in known]
+        if missing:
+            made = dict(zip(missing, make(missing), strict=True))
+            with self._lock:
+                self._write({keys[text]: _words_blob(words) for text, words in made.items()}, _WORDS)
+            known.update(made)
+        return known
+
+    def _read_or_rebuild(self, keys: Sequence[bytes], table: _Table) -> dict[bytes, bytes]:
+        """Return what is there; nothing from a file that turns out to be damaged, which is replaced."""
         with self._lock:
             try:
-                return self._read(keys)
+                return self._read(keys, table)
             except sqlite3.OperationalError:
                 raise
             except sqlite3.DatabaseError:
@@ -156,34 +196,48 @@ class EmbeddingStore:
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
         return self._open()
 
-    def _read(self, keys: Sequence[bytes]) -> dict[bytes, FloatArray]:
-        found: dict[bytes, FloatArray] = {}
+    def _read(self, keys: Sequence[bytes], table: _Table) -> dict[bytes, bytes]:
+        found: dict[bytes, bytes] = {}
         distinct = list(dict.fromkeys(keys))
         for at in range(0, len(distinct), _KEYS_PER_QUERY):
             chunk = distinct[at : at + _KEYS_PER_QUERY]
-            marks = ",".join("?" * len(chunk))
-            query = f"SELECT passage_hash, vector, crc FROM vectors WHERE passage_hash IN ({marks})"  # noqa: S608 only question marks
-            for key, blob, crc in self._connection.execute(query, chunk):
-                if len(blob) == 4 * self._dimension and zlib.crc32(blob) == crc:
-                    found[key] = np.frombuffer(blob, dtype="<f4")
+            rows = self._connection.execute(table.select.format(",".join("?" * len(chunk))), chunk)
+            found |= {key: blob for key, blob, crc in rows if zlib.crc32(blob) == crc}
         return found
 
-    def _write(self, vectors: dict[bytes, FloatArray]) -> None:
-        blobs = [(key, vector.astype("<f4").tobytes()) for key, vector in vectors.items()]
-        rows = [(key, blob, zlib.crc32(blob)) for key, blob in blobs]
+    def _write(self, blobs: dict[bytes, bytes], table: _Table) -> None:
+        rows = [(key, blob, zlib.crc32(blob)) for key, blob in blobs.items()]
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            self._connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+            self._connection.executemany(table.insert, rows)
         except sqlite3.Error:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
 
 
+def _words_blob(words: PackedWords) -> bytes:
+    """Return words as a row holds them: how long the texts are, the texts, the rarities, the vectors."""
+    texts = "\n".join(words.texts).encode("utf-8", errors="replace")
+    return len(texts).to_bytes(4, "little") + texts + words.rarity.astype("<f4").tobytes() + words.steps.tobytes()
+
+
+def _words_of(blob: bytes, dimension: int) -> PackedWords | None:
+    """Return the words of a row, or None if it does not hold any that could be."""
+    end = 4 + int.from_bytes(blob[:4], "little")
+    texts = tuple(blob[4:end].decode("utf-8", errors="replace").split("\n")) if end > 4 else ()  # noqa: PLR2004 no text
+    if len(blob) != end + len(texts) * (4 + dimension):
+        return None
+    rarity = np.frombuffer(blob, dtype="<f4", count=len(texts), offset=end)
+    steps = np.frombuffer(blob, dtype=np.int8, offset=end + 4 * len(texts)).reshape(len(texts), dimension)
+    return PackedWords(texts=texts, rarity=rarity, steps=steps)
+
+
 def _check_shape(connection: sqlite3.Connection) -> None:
     """Refuse a file whose tables are not this version's."""
     try:
         connection.execute("SELECT passage_hash, vector, crc FROM vectors LIMIT 0")
+        connection.execute("SELECT text_hash, words, crc FROM words LIMIT 0")
         connection.execute("SELECT key, value FROM meta LIMIT 0")
     except sqlite3.OperationalError as error:
         if "no such column" not in str(error):

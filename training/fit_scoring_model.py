@@ -46,7 +46,8 @@ _FOLDS = 5
 _ORDINARY_KINDS = ("complete", "terse", "partial", "wrong")
 _MORE_IS_BETTER = {
     "similarity", "mean_similarity", "demoted_similarity", "recall", "recall_min", "precision", "precision_min", "coverage",
-    "new_coverage", "word_precision", "word_f1", "bigram_coverage", "trigram_coverage",
+    "new_coverage", "word_precision", "word_f1", "bigram_coverage", "trigram_coverage", "meaning_recall",
+    "meaning_precision", "meaning_f1",
 }  # fmt: skip
 _MORE_IS_WORSE = {"question_similarity", "polarity_mismatch", "question_share"}
 _ATTRIBUTION = (
@@ -137,13 +138,10 @@ def fit_blend(model: ScoringModel, grader: Grader, bank: ItemBank) -> ScoringMod
     for item in bank:
         responses = [r for r in bank.responses[item.id] if r.split == "dev" and r.kind in _ORDINARY_KINDS]
         pairs = [(item, r.candidate_answer) for r in responses]
-        for response, numbers, matching in zip(responses, grader.evidence_of(pairs), grader.match(pairs), strict=True):
-            if numbers is None or matching is None:
-                continue
-            general = float(model.predict(numbers.vector()[None, :])[0])
-            rows.append(
-                (item.id, blended(general, matching.said, matching.keyword_coverage), response.human_mark / item.max_mark)
-            )
+        for response, matching in zip(responses, grader.match(pairs), strict=True):
+            if matching is not None:
+                blend = blended(matching.said, matching.keyword_coverage)
+                rows.append((item.id, blend, response.human_mark / item.max_mark))
     ids, inputs, scores = (np.array(column) for column in zip(*rows, strict=True))
     slope, intercept = np.polyfit(inputs, scores, 1)
     fold_of = {item.id: number % _FOLDS for number, item in enumerate(bank)}

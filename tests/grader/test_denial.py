@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from grader import Gradable, ReferenceAnswer
-from grader.denial import Suspect, confirmed_clauses, retracted_clauses, suspected_clauses
+from grader.denial import Ground, Suspect, confirmed_clauses, retracted_clauses, suspected_clauses
 from grader.encoders import FloatArray
 from grader.profiles import ItemProfile, TextProfile, profile_item, profile_text
 from grader.text import Passage
+from tests.grader.spelt_words import packed_words_of
 
 REFERENCE = "Heat flows from the tea into the spoon."
 
@@ -25,7 +26,7 @@ def profiles(answer: str, cosine: float = 0.9) -> tuple[ItemProfile, TextProfile
         return np.array([1, 0], dtype=np.float32)
 
     item = Gradable(reference_answers=(ReferenceAnswer(text=REFERENCE),))
-    return profile_item(item, lookup), profile_text(answer, lookup)
+    return profile_item(item, lookup, packed_words_of), profile_text(answer, lookup)
 
 
 @pytest.mark.parametrize(
@@ -65,13 +66,33 @@ def test_what_an_answer_takes_back_means_its_opposite(answer: str, retracted: se
 
 
 def suspects_by_rule(item: ItemProfile, answer: TextProfile) -> set[int]:
-    return {at for at, suspect in suspected_clauses(item, answer).items() if suspect.by_rule}
+    grounds = (Ground.RULE, Ground.RULE_DERIVED)
+    return {at for at, suspect in suspected_clauses(item, answer).items() if suspect.ground in grounds}
 
 
 def test_a_suspicion_names_the_clause_and_the_statement_it_denies() -> None:
     denial = "Heat does not flow from the tea into the spoon."
-    assert suspected_clauses(*profiles(denial)) == {0: Suspect(((denial, REFERENCE),), by_rule=True)}
-    assert suspected_clauses(*profiles(f"{REFERENCE} This is wrong."))[0] == Suspect((), by_rule=True)
+    item, answered = profiles(denial)
+    pairs = ((denial, REFERENCE),)
+    assert suspected_clauses(item, answered) == {0: Suspect(pairs, Ground.RULE_DERIVED)}
+    assert suspected_clauses(replace(item, derived=False), answered) == {0: Suspect(pairs, Ground.RULE)}
+    assert suspected_clauses(*profiles(f"{REFERENCE} This is wrong."))[0] == Suspect((), Ground.RULE)
+
+
+@pytest.mark.parametrize(
+    ("answer", "cosine", "is_asked"),
+    [
+        ("Heat does not flow from the tea into the spoon.", 0.5, True),
+        ("Heat does not flow from the tea into the spoon.", 0.49, False),
+        ("Heat never flows that way by itself.", 0.9, True),
+        ("Cold never goes that way by itself.", 0.9, False),
+        ("Heat flows from the tea into the spoon.", 0.6, False),
+    ],
+    ids=["distant", "too-distant", "few-words", "no-words", "the-same"],
+)
+def test_a_denial_in_loose_wording_is_worth_a_question(answer: str, cosine: float, is_asked: bool) -> None:
+    expected = {0: Suspect(((answer, REFERENCE),), Ground.LOOSE_RULE)} if is_asked else {}
+    assert suspected_clauses(*profiles(answer, cosine)) == expected
 
 
 @pytest.mark.parametrize(
@@ -85,46 +106,57 @@ def test_a_suspicion_names_the_clause_and_the_statement_it_denies() -> None:
     ids=["exchanged", "distant", "the-same", "other-words"],
 )
 def test_the_words_of_a_statement_in_another_order_are_worth_a_question(answer: str, cosine: float, is_asked: bool) -> None:
-    expected = {0: Suspect(((answer, REFERENCE),), by_rule=False)} if is_asked else {}
+    expected = {0: Suspect(((answer, REFERENCE),), Ground.REWORDED)} if is_asked else {}
     item, answered = profiles(answer, cosine)
     assert suspected_clauses(replace(item, derived=False), answered) == expected
     assert suspected_clauses(item, answered) == {}
 
 
 @pytest.mark.parametrize(
-    ("by_rule", "probabilities", "is_confirmed"),
+    ("ground", "probabilities", "is_confirmed"),
     [
-        (True, (0.3, 0.1), True),
-        (True, (0.29, 0.29), False),
-        (True, (0.0, 1.0), True),
-        (False, (0.9, 0.0), True),
-        (False, (0.89, 0.89), False),
+        (Ground.RULE, (0.3, 0.1), True),
+        (Ground.RULE, (0.29, 0.29), False),
+        (Ground.RULE, (0.0, 1.0), True),
+        (Ground.RULE_DERIVED, (0.7, 0.1), True),
+        (Ground.RULE_DERIVED, (0.69, 0.69), False),
+        (Ground.LOOSE_RULE, (0.9, 0.0), True),
+        (Ground.LOOSE_RULE, (0.89, 0.89), False),
+        (Ground.REWORDED, (0.9, 0.0), True),
+        (Ground.REWORDED, (0.89, 0.89), False),
     ],
-    ids=["rule-and-one", "rule-and-neither", "rule-and-the-other", "verifier-alone", "verifier-unsure"],
 )
-def test_the_verifier_alone_has_to_be_surer_than_with_the_rule(
-    by_rule: bool, probabilities: tuple[float, float], is_confirmed: bool
+def test_the_less_a_suspicion_stands_on_the_surer_the_verifier_has_to_be(
+    ground: Ground, probabilities: tuple[float, float], is_confirmed: bool
 ) -> None:
     pairs = (("clause", "one"), ("clause", "two"))
-    confirmed = confirmed_clauses({4: Suspect(pairs, by_rule=by_rule)}, dict(zip(pairs, probabilities, strict=True)))
+    confirmed = confirmed_clauses({4: Suspect(pairs, ground)}, dict(zip(pairs, probabilities, strict=True)))
     assert confirmed == (frozenset({4}) if is_confirmed else frozenset())
 
 
-def test_where_no_verifier_is_asked_the_rule_is_believed() -> None:
-    suspects = {
-        0: Suspect((("clause", "one"),), by_rule=True),
-        1: Suspect((("clause", "two"),), by_rule=False),
-        2: Suspect((), by_rule=True),
+def test_where_no_verifier_is_asked_the_rule_in_close_wording_is_believed() -> None:
+    suspects = {at: Suspect((("clause", ground.name),), ground) for at, ground in enumerate(Ground)} | {
+        9: Suspect((), Ground.RULE)
     }
-    assert confirmed_clauses(suspects, {}) == {0, 2}
+    believed = {at for at, suspect in suspects.items() if suspect.ground in (Ground.RULE, Ground.RULE_DERIVED)}
+    assert confirmed_clauses(suspects, {}) == believed == {0, 1, 9}
 
 
 @pytest.mark.parametrize(
-    ("by_rule", "probability", "is_confirmed"),
-    [(True, 0.15, True), (True, 0.14, False), (False, 0.5, True), (False, 0.49, False)],
+    ("ground", "probability", "is_confirmed"),
+    [
+        (Ground.RULE, 0.15, True),
+        (Ground.RULE, 0.14, False),
+        (Ground.RULE_DERIVED, 0.4, True),
+        (Ground.RULE_DERIVED, 0.39, False),
+        (Ground.LOOSE_RULE, 0.6, True),
+        (Ground.LOOSE_RULE, 0.59, False),
+        (Ground.REWORDED, 0.5, True),
+        (Ground.REWORDED, 0.49, False),
+    ],
 )
-def test_beside_one_denial_another_needs_less(by_rule: bool, probability: float, is_confirmed: bool) -> None:
+def test_beside_one_denial_another_needs_less(ground: Ground, probability: float, is_confirmed: bool) -> None:
     sure, doubtful = ("first", "one"), ("second", "two")
-    suspects = {0: Suspect((sure,), by_rule=True), 1: Suspect((doubtful,), by_rule=by_rule)}
+    suspects = {0: Suspect((sure,), Ground.RULE), 1: Suspect((doubtful,), ground)}
     assert confirmed_clauses(suspects, {sure: 0.9, doubtful: probability}) == ({0, 1} if is_confirmed else {0})
     assert confirmed_clauses(suspects, {sure: 0.1, doubtful: probability}) == frozenset()

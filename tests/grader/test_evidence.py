@@ -12,6 +12,7 @@ from grader.encoders import FloatArray
 from grader.evidence import Evidence, measure
 from grader.profiles import profile_item, profile_text
 from grader.text import Passage
+from tests.grader.spelt_words import packed_words_of, words_of
 
 QUESTION = "What does dropout do?"
 REFERENCE = "Neurons vanish at random. The network becomes robust."
@@ -33,7 +34,7 @@ def lookup(passage: Passage) -> FloatArray:
 
 def evidence_of(answer: str, *references: str, question: str = QUESTION) -> Evidence:
     item = Gradable(question=question, reference_answers=tuple(ReferenceAnswer(text=text) for text in references))
-    return measure(profile_item(item, lookup), profile_text(answer, lookup))
+    return measure(profile_item(item, lookup, packed_words_of), profile_text(answer, lookup), words_of(answer))
 
 
 @pytest.fixture
@@ -76,6 +77,16 @@ def test_word_overlap_counts_content_words(evidence: Evidence) -> None:
 def test_word_pairs_are_those_of_neighbours(evidence: Evidence) -> None:
     # of the reference's seven pairs, only "neuron vanish" stands in the answer
     assert evidence.bigram_coverage == pytest.approx(1 / 7)
+
+
+def test_meaning_is_shared_words_by_their_weight_here_where_every_word_means_itself(evidence: Evidence) -> None:
+    # Of the reference "neurons", "vanish" are said; "at", "the" count .4, "random", "network", "becomes", "robust" 1.
+    assert evidence.meaning_recall == pytest.approx(2 / 6.8, abs=1e-5)
+    # The answer's "neurons", "vanish", "networks", "grow" count 1 and "not" .4; its "do" is no news to the question.
+    assert evidence.meaning_precision == pytest.approx(2 / 4.4, abs=1e-5)
+    assert evidence.meaning_f1 == pytest.approx(
+        2 * evidence.meaning_recall * evidence.meaning_precision / (evidence.meaning_recall + evidence.meaning_precision)
+    )
 
 
 def test_letter_trigrams_are_of_the_words_as_written() -> None:

@@ -10,6 +10,7 @@ from grader.feedback import compose
 from grader.keyword_use import NO_KEYWORDS
 from grader.matching import Matching
 from grader.profiles import ItemProfile, profile_item
+from tests.grader.spelt_words import packed_words_of
 
 COVERED, PARTIAL, MISSING, CONTRADICTED = Verdict.COVERED, Verdict.PARTIAL, Verdict.MISSING, Verdict.CONTRADICTED
 POINTS = (
@@ -29,7 +30,7 @@ def profile(points: tuple[KeyPoint, ...] = POINTS) -> ItemProfile:
         key_points=points,
         misconceptions=(BELIEF,),
     )
-    return profile_item(item, lambda _: np.zeros(2, dtype=np.float32))
+    return profile_item(item, lambda _: np.zeros(2, dtype=np.float32), packed_words_of)
 
 
 def matching(*verdicts: Verdict, missing: tuple[str, ...] = ()) -> Matching:
@@ -42,6 +43,7 @@ def matching(*verdicts: Verdict, missing: tuple[str, ...] = ()) -> Matching:
         keyword_coverage=0.5,
         keyword_use=NO_KEYWORDS,
         said=0.5,
+        clauses_said=0.5,
         misconceptions=(),
         denied_share=0.0,
     )

@@ -10,6 +10,7 @@ from grader.encoders import FloatArray
 from grader.keyword_use import NO_KEYWORDS, KeywordUse, keyword_places, measure_keyword_use
 from grader.profiles import profile_item, profile_text
 from grader.text import Passage
+from tests.grader.spelt_words import packed_words_of
 
 ITEM = Gradable(
     question="What does dropout do?",
@@ -28,12 +29,14 @@ def lookup(_: Passage) -> FloatArray:
 
 def use_in(answer: str) -> KeywordUse:
     profile = profile_text(answer, lookup)
-    return measure_keyword_use(profile, [keyword_places(point, profile) for point in profile_item(ITEM, lookup).key_points])
+    return measure_keyword_use(
+        profile, [keyword_places(point, profile) for point in profile_item(ITEM, lookup, packed_words_of).key_points]
+    )
 
 
 def test_a_place_is_that_of_the_first_form_found_and_none_for_a_keyword_not_found() -> None:
     profile = profile_text("Some units vanish.", lookup)
-    places = [keyword_places(point, profile) for point in profile_item(ITEM, lookup).key_points]
+    places = [keyword_places(point, profile) for point in profile_item(ITEM, lookup, packed_words_of).key_points]
     assert places == [((1, 1), None), (None,), (None,)]
 
 

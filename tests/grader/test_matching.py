@@ -11,9 +11,10 @@ from grader import EvidenceSpan, Gradable, KeyPoint, KeyPointMatch, Keywords, Mi
 from grader.denial import confirmed_clauses, suspected_clauses
 from grader.encoders import FloatArray
 from grader.keyword_use import NO_KEYWORDS
-from grader.matching import Matching, blank_matching, match_key_points, said_scale, second_looks
+from grader.matching import Matching, blank_matching, match_key_points, said_scale, second_looks, words_said
 from grader.profiles import effective_key_points, profile_item, profile_text
 from grader.text import Passage
+from tests.grader.spelt_words import packed_words_of, words_of
 
 Vectors = dict[str, tuple[float, float, float]]
 POINT = KeyPoint(id="vanish", text="Neurons vanish at random.", keywords=(("neuron", "unit"), ("random",)))
@@ -44,9 +45,10 @@ def matching_of(
     def lookup(passage: Passage) -> FloatArray:
         return np.array(known[passage.text], dtype=np.float32)
 
-    profile, answered = profile_item(item, lookup), profile_text(answer, lookup)
+    profile, answered = profile_item(item, lookup, packed_words_of), profile_text(answer, lookup)
     looks = {passage: lookup(passage) for passage in second_looks(profile, answered)}
-    return match_key_points(profile, answered, looks, confirmed_clauses(suspected_clauses(profile, answered), {}))
+    denied = confirmed_clauses(suspected_clauses(profile, answered), {})
+    return match_key_points(profile, answered, looks, denied, words_said(profile, words_of(answer), 0.0))
 
 
 @pytest.mark.parametrize(("similarity", "expected"), [(-1, 0), (0.35, 0), (0.525, 0.5), (0.595, 0.7), (0.7, 1), (1, 1)])
@@ -146,10 +148,31 @@ def test_keywords_of_the_question_count_where_there_are_no_others() -> None:
 
 def test_what_is_said_is_the_weighted_share_of_the_points() -> None:
     light, heavy = KeyPoint(id="vanish", text=POINT.text), KeyPoint(id="other", text="It gets robust.", weight=3)
-    vectors: Vectors = {"Parts go": (1.0, 0.0, 0.0), "Steel is hard": (0.0, 0.0, 1.0), "It gets robust.": (0.0, 1.0, 0.0)}
-    assert matching_of("Parts go", vectors, light, heavy).said == pytest.approx(1 / 4)
-    assert matching_of("Parts go", vectors, light).said == pytest.approx(1.0)
+    vectors: Vectors = {"It gets robust.": (0.0, 1.0, 0.0), **dict.fromkeys((POINT.text, "Steel is hard"), (0.0, 0.0, 1.0))}
+    assert matching_of(POINT.text, vectors, light, heavy).said == pytest.approx(1 / 4)
+    assert matching_of(POINT.text, vectors, light).said == pytest.approx(1.0)
     assert matching_of("Steel is hard", vectors, light, heavy).said == 0.0
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        # Three of the four words of one sentence are said and none of the other's: .375 on the mean lies below .45.
+        ("Neurons vanish quite.", (0 + (0.75 - 0.5) / 0.35) / 2),
+        ("Neurons vanish quite often.", (0.05 / 0.25 + 1) / 2),
+        ("Neurons vanish quite often. Units go.", 1.0),
+        ("Neurons vanish.", 0.0),
+        ("Steel.", 0.0),
+        ("", 0.0),
+    ],
+)
+def test_a_key_point_is_said_by_its_nearest_sentence_and_by_all(answer: str, said: float) -> None:
+    point = KeyPoint(id="vanish", text="Neurons vanish quite often.", examples=("Units go.",))
+    item = Gradable(reference_answers=(ReferenceAnswer(text=REFERENCE),), key_points=(point,))
+    profile = profile_item(item, lambda _: np.zeros(3, dtype=np.float32), packed_words_of)
+    assert words_said(profile, words_of(answer), 0.93) == pytest.approx((said,), abs=1e-5)
+    assert words_said(profile, words_of(answer), 0.98) == (1.0,)
+    assert words_said(profile, words_of(answer), 0.955) == pytest.approx((max(said, 0.5),), abs=1e-5)
 
 
 def test_a_close_denial_contradicts() -> None:
@@ -200,6 +223,7 @@ def test_the_contradicted_share_is_that_of_the_weight_or_of_the_clauses() -> Non
             keyword_coverage=0,
             keyword_use=NO_KEYWORDS,
             said=0,
+            clauses_said=0,
             misconceptions=(),
             denied_share=share,
         )
@@ -233,7 +257,7 @@ def test_a_misconception_is_noticed_where_it_is_nearer_than_what_is_right(
 def test_a_blank_answer_misses_everything() -> None:
     other = KeyPoint(id="other", text=POINT.text, weight=4, keywords=(("neuron",),))
     item = Gradable(reference_answers=(ReferenceAnswer(text=REFERENCE),), key_points=(POINT, other))
-    blank = blank_matching(profile_item(item, lambda _: np.zeros(3, dtype=np.float32)))
+    blank = blank_matching(profile_item(item, lambda _: np.zeros(3, dtype=np.float32), packed_words_of))
     assert [(m.id, m.verdict, m.weight, m.similarity, m.evidence) for m in blank.matches] == [
         ("vanish", Verdict.MISSING, 1, 0.0, ()),
         ("other", Verdict.MISSING, 4, 0.0, ()),
@@ -295,8 +319,9 @@ def test_a_clause_near_to_a_misconception_is_looked_at_by_itself(
         return np.array(table.get(passage.text, (0, 0, 1)), dtype=np.float32)
 
     item = Gradable(reference_answers=(ReferenceAnswer(text=REFERENCE),), key_points=(POINT,), misconceptions=(belief,))
-    profile, answered = profile_item(item, lookup), profile_text(answer, lookup)
+    profile, answered = profile_item(item, lookup, packed_words_of), profile_text(answer, lookup)
     wanted = second_looks(profile, answered)
     assert wanted == ([Passage.whole(clause)] if is_looked_at else [])
-    found = match_key_points(profile, answered, {passage: lookup(passage) for passage in wanted}, frozenset()).misconceptions
+    looks = {passage: lookup(passage) for passage in wanted}
+    found = match_key_points(profile, answered, looks, frozenset(), words_said(profile, words_of(answer), 0.0)).misconceptions
     assert found == (((0, 1.0),) if is_looked_at else ())

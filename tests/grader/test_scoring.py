@@ -50,30 +50,15 @@ def test_a_prediction_does_not_depend_on_the_other_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("general", "said", "keyword_coverage", "expected"),
-    [
-        (0.3, 0.0, 0.0, 0.0),
-        (0.8, 1.0, 1.0, 1.0),
-        (0.0, 0.0, 0.0, 0.0),
-        (1.0, 0.0, 0.0, 0.25),
-        (0.55, 0.0, 0.0, 0.125),
-        (0.0, 1.0, 0.0, 0.25),
-        (0.0, 0.0, 1.0, 0.5),
-        (0.55, 0.5, 0.75, 0.625),
-    ],
+    ("said", "keyword_coverage", "expected"), [(0.0, 0.0, 0.0), (1.0, 0.0, 0.5), (0.0, 1.0, 0.5), (0.5, 0.75, 0.625)]
 )
-def test_the_blend_is_a_quarter_meaning_a_quarter_key_points_and_half_keywords(
-    general: float, said: float, keyword_coverage: float, expected: float
-) -> None:
-    assert blended(general, said, keyword_coverage) == pytest.approx(expected, abs=1e-12)
+def test_the_blend_is_half_key_points_and_half_keywords(said: float, keyword_coverage: float, expected: float) -> None:
+    assert blended(said, keyword_coverage) == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("general", "said", "keyword_coverage", "expected"),
-    [(0.55, 0.5, 0.75, 0.6875), (0.8, 1.0, 1.0, 1.0), (0.3, 0.0, 0.0, 0.0), (0.3, 1.0, 0.0, 0.125)],
-)
-def test_the_blend_is_put_on_the_scale_of_marks(general: float, said: float, keyword_coverage: float, expected: float) -> None:
-    assert MODEL.blend(general, said=said, keyword_coverage=keyword_coverage) == pytest.approx(expected, abs=1e-12)
+@pytest.mark.parametrize(("said", "keyword_coverage", "expected"), [(0.5, 0.75, 0.6875), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)])
+def test_the_blend_is_put_on_the_scale_of_marks(said: float, keyword_coverage: float, expected: float) -> None:
+    assert MODEL.blend(said=said, keyword_coverage=keyword_coverage) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from grader.matching import Matching
 from grader.profiles import profile_item, profile_text
 from grader.signs import Signs, notice
 from grader.text import Passage
+from tests.grader.spelt_words import packed_words_of
 
 QUESTION = "What does dropout do to a network?"
 REFERENCE = "While the network is being trained, dropout switches off a random share of its neurons, so that it does not overfit."
@@ -33,6 +34,9 @@ GOOD = Evidence(
     word_f1=0.7,
     bigram_coverage=0.3,
     trigram_coverage=0.5,
+    meaning_recall=0.7,
+    meaning_precision=0.7,
+    meaning_f1=0.7,
     polarity_mismatch=0.0,
     length_ratio=0.0,
     question_share=0.2,
@@ -46,6 +50,7 @@ MATCHED = Matching(
     keyword_coverage=0.7,
     keyword_use=KeywordUse(clauses=3, points_per_clause=1.0, share=0.5),
     said=0.7,
+    clauses_said=0.7,
     misconceptions=(),
     denied_share=0.0,
 )
@@ -67,7 +72,7 @@ def noticed(
         key_points=(KeyPoint(id="off", text=REFERENCE),),
     )
     return notice(
-        profile_item(item, lookup),
+        profile_item(item, lookup, packed_words_of),
         profile_text(answer, lookup),
         evidence,
         matching,
@@ -86,14 +91,14 @@ def test_an_ordinary_answer_shows_no_sign(authored: bool) -> None:
 
 
 def test_an_answer_far_from_the_subject_is_off_topic() -> None:
-    silent = replace(MATCHED, said=0.0, keyword_coverage=0.0)
+    silent = replace(MATCHED, clauses_said=0.0, keyword_coverage=0.0)
     assert noticed(evidence=FAR, matching=silent).flags == (Flag.OFF_TOPIC,)
     assert noticed(evidence=FAR, matching=silent).ceiling == 0.15
     assert noticed(evidence=FAR, matching=silent, authored=False).flags == (Flag.OFF_TOPIC,)
 
 
 def test_an_answer_with_an_authors_keywords_is_on_topic_however_far_its_wording() -> None:
-    assert Flag.OFF_TOPIC not in noticed(evidence=FAR, matching=replace(MATCHED, said=0.0)).flags
+    assert Flag.OFF_TOPIC not in noticed(evidence=FAR, matching=replace(MATCHED, clauses_said=0.0)).flags
 
 
 def test_less_closeness_is_asked_of_a_short_answer() -> None:
@@ -114,7 +119,7 @@ def test_a_little_off_the_subject_costs_a_little() -> None:
 
 @pytest.mark.parametrize("authored", [True, False])
 def test_repeating_the_question_is_noticed_and_capped(authored: bool) -> None:
-    echo = noticed(evidence=ECHO, matching=replace(MATCHED, keyword_coverage=0.0, said=0.2), authored=authored)
+    echo = noticed(evidence=ECHO, matching=replace(MATCHED, keyword_coverage=0.0, clauses_said=0.2), authored=authored)
     assert echo.flags == (Flag.REPEATS_QUESTION,)
     assert echo.ceiling == 0.1
 
@@ -205,7 +210,7 @@ def test_the_more_is_denied_the_less_is_left() -> None:
 
 
 def test_the_more_plainly_a_misconception_is_stated_the_less_is_left() -> None:
-    signs = [noticed(matching=replace(MATCHED, misconceptions=((3, margin),))) for margin in (0.0, 0.02, 0.06, 0.5)]
+    signs = [noticed(matching=replace(MATCHED, misconceptions=((3, margin),))) for margin in (0.03, 0.04, 0.06, 0.5)]
     factors = [sign.factor for sign in signs]
     assert factors == sorted(factors, reverse=True)
     assert len(set(factors)) == 4
@@ -246,13 +251,13 @@ def test_a_script_that_a_reference_has_too_is_no_reason() -> None:
 
 
 def test_meaning_and_keywords_that_disagree_are_for_a_person_to_read() -> None:
-    apart = replace(MATCHED, said=0.9, keyword_coverage=0.1)
+    apart = replace(MATCHED, clauses_said=0.9, keyword_coverage=0.1)
     assert noticed(matching=apart).review_reasons == ("Meaning and keywords disagree about this answer.",)
     assert noticed(matching=apart, authored=False).review_reasons == ()
 
 
 def test_flags_come_in_the_order_of_their_definition() -> None:
-    silent = replace(MATCHED, denied_share=1.0, said=0.0, keyword_coverage=0.0)
+    silent = replace(MATCHED, denied_share=1.0, clauses_said=0.0, keyword_coverage=0.0)
     terms = "steel, iron, copper, zinc, brass, bronze, gold, silver, platinum"
     flags = noticed(
         terms, evidence=replace(FAR, question_similarity=0.99, question_share=1.0), matching=silent, too_long=True
@@ -296,7 +301,7 @@ def test_one_sentence_may_name_every_key_point() -> None:
 
 
 def test_a_few_keywords_and_nothing_else_are_a_heap_unless_a_reference_is_one_too() -> None:
-    only = replace(MATCHED, said=0.3, keyword_use=KeywordUse(clauses=1, points_per_clause=2.0, share=1.0))
+    only = replace(MATCHED, clauses_said=0.3, keyword_use=KeywordUse(clauses=1, points_per_clause=2.0, share=1.0))
     answer = "neurons, training, overfitting"
     assert noticed(answer, matching=only).ceiling == 0.15
     assert noticed(answer, matching=only, references=("Sigmoid, tanh, ReLU.", REFERENCE)).ceiling == 1.0

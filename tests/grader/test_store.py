@@ -14,6 +14,7 @@ import pytest
 
 from grader import EmbeddingStore, Gradable, Grader, OnnxEncoder, ReferenceAnswer
 from grader.encoders import FloatArray
+from grader.reading import PackedWords, Reading
 from grader.text import Passage
 
 DIMENSION = 4
@@ -46,6 +47,10 @@ class CountingEncoder:
     def encode(self, passages: Sequence[Passage]) -> FloatArray:
         self.texts += [passage.text for passage in passages]
         return self._encoder.encode(passages)
+
+    def read(self, passages: Sequence[Passage]) -> Reading:
+        self.texts += [passage.text for passage in passages]
+        return self._encoder.read(passages)
 
     def count_tokens(self, text: str) -> int:
         return self._encoder.count_tokens(text)
@@ -296,3 +301,65 @@ def test_processes_that_work_on_one_store_together_leave_it_whole(path: Path) ->
         _, errors = process.communicate(timeout=60)
         assert (process.returncode, errors) == (0, "")
     assert checked(path) == 0
+
+
+def some_words(text: str) -> PackedWords:
+    """Return words that can be told apart, as many as the text has letters."""
+    count = len(text)
+    steps = np.arange(count * DIMENSION, dtype=np.int8).reshape(count, DIMENSION)
+    return PackedWords(texts=tuple(text), rarity=np.linspace(0, 1, count, dtype=np.float32), steps=steps)
+
+
+def same(one: PackedWords, other: PackedWords) -> bool:
+    return one.texts == other.texts and bool((one.rarity == other.rarity).all() and (one.steps == other.steps).all())
+
+
+def test_words_are_made_once_and_come_back_as_they_were(path: Path) -> None:
+    asked: list[list[str]] = []
+
+    def make_words(texts: Sequence[str]) -> list[PackedWords]:
+        asked.append(list(texts))
+        return [some_words(text) for text in texts]
+
+    for texts in (["abc", "é", "abc"], ["", "abc"]):
+        with opened(path) as store:
+            found = store.get_or_make_words(texts, make_words)
+        assert set(found) == set(texts)
+        assert all(same(found[text], some_words(text)) for text in texts)
+    assert asked == [["abc", "é"], [""]]
+
+
+@pytest.mark.parametrize("damage", ["words = x'00'", "words = substr(words, 2)", "crc = crc + 1"])
+def test_damaged_words_are_made_again(path: Path, damage: str) -> None:
+    with opened(path) as store:
+        store.get_or_make_words(["abc"], lambda texts: [some_words(text) for text in texts])
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"UPDATE words SET {damage}")  # noqa: S608 one of three constants
+    connection.close()
+    made: list[str] = []
+
+    def make_words(texts: Sequence[str]) -> list[PackedWords]:
+        made.extend(texts)
+        return [some_words(text) for text in texts]
+
+    with opened(path) as store:
+        assert same(store.get_or_make_words(["abc"], make_words)["abc"], some_words("abc"))
+        assert same(store.get_or_make_words(["abc"], make_words)["abc"], some_words("abc"))
+    assert made == ["abc"]
+
+
+def test_words_for_vectors_of_an_older_version_are_made_as_if_together(tmp_path: Path, encoder: CountingEncoder) -> None:
+    """A long text is read in windows; which of them its words stand in must not hang on what else is known."""
+    long = Gradable(question="Why?", reference_answers=(ReferenceAnswer(text="Gravity pulls the apple down. " * 80),))
+    answer = "The apple is pulled down by gravity."
+    with EmbeddingStore(tmp_path / "new.sqlite", signature=encoder.signature, dimension=encoder.dimension) as store:
+        at_once = Grader(encoder, store=store).grade(long, answer)
+    with EmbeddingStore(tmp_path / "old.sqlite", signature=encoder.signature, dimension=encoder.dimension) as store:
+        Grader(encoder, store=store).embed([long])
+    with sqlite3.connect(tmp_path / "old.sqlite") as connection:
+        connection.execute("DELETE FROM words")
+    connection.close()
+    with EmbeddingStore(tmp_path / "old.sqlite", signature=encoder.signature, dimension=encoder.dimension) as store:
+        grader = Grader(encoder, store=store)
+        grader.embed([long])
+        assert grader.grade(long, answer) == at_once
