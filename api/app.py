@@ -130,7 +130,7 @@ def _load_grader(settings: Settings, bank: ItemBank) -> Grader:
     """Return a grader that has embedded the bank and graded once."""
     began = time.monotonic()
     try:
-        grader = Grader.from_directory(settings.home, threads=settings.threads)
+        grader = Grader.from_directory(settings.home, threads=settings.threads, precision=settings.precision)
         made = grader.embed(bank)
         grader.grade(bank.items[0], bank.items[0].reference_answers[0].text)
     except Exception:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 FloatArray = npt.NDArray[np.float32]
+Precision = Literal["fp32", "int8"]
+T = TypeVar("T")
 
 
 class Encoder(Protocol):
@@ -122,7 +124,7 @@ def _tokens(context: str, places: Sequence[tuple[int, int]], tokenizer: Tokenize
 
 
 class OnnxEncoder:
-    """The prepared model under `onnxruntime`, fp32.
+    """The prepared model under `onnxruntime`, in fp32 or with its products in eight bits (docs/adr/0019).
 
     Every text is a run of its own: several go side by side, one to a core, and a lone one takes all cores. A product's last
     bits depend on its shape and not on how many cores share its rows, so this makes a vector bit-identical alone, in any
@@ -130,12 +132,13 @@ class OnnxEncoder:
     digit (docs/adr/0003). The passages of a text share its run (docs/adr/0009).
     """
 
-    def __init__(self, model_dir: Path, *, threads: int = 0) -> None:
+    def __init__(self, model_dir: Path, *, threads: int = 0, precision: Precision = "fp32") -> None:
         """Load a folder that `grader.weights.prepare` made.
 
         Args:
-            model_dir: Folder with `model.onnx`, `tokenizer.json` and `encoder.json`.
+            model_dir: The folder.
             threads: Cores to use; 0 takes all of them.
+            precision: "int8" is faster and gives other vectors, with another signature.
 
         Raises:
             EncoderError: If a file is missing or not what the manifest says.
@@ -147,11 +150,12 @@ class OnnxEncoder:
         manifest = read_manifest(model_dir)
         self._max_tokens = manifest.max_tokens
         self._dimension = manifest.dimension
-        self._signature = f"{manifest.name}@{manifest.weights_sha256[:12]}/onnx-fp32-v{manifest.export_version}"
+        self._signature = f"{manifest.name}@{manifest.weights_sha256[:12]}/onnx-{precision}-v{manifest.export_version}"
         cores = threads or os.cpu_count() or 1
+        graph = model_dir / ("model.onnx" if precision == "fp32" else "model-int8.onnx")
+        self._narrow = Once(partial(open_session, graph, cores=1))
         try:
-            self._session = open_session(model_dir / "model.onnx", cores=1)
-            self._wide_session = open_session(model_dir / "model.onnx", cores=cores) if cores > 1 else self._session
+            self._wide_session = self._narrow() if cores == 1 else open_session(graph, cores=cores)
             self._tokenizer = Tokenizer.from_file(str(model_dir / "tokenizer.json"))
         except Exception as error:
             raise EncoderError(f"The prepared model in {model_dir} cannot be loaded: {error}") from error
@@ -190,13 +194,34 @@ class OnnxEncoder:
             finally:
                 self._wide.release()
             return vectors
-        for window, found in zip(windows, self._pool.map(partial(_run, self._session), windows), strict=True):
+        for window, found in zip(windows, self._pool.map(partial(_run, self._narrow()), windows), strict=True):
             vectors[window.rows] = found
         return vectors
 
 
+class Once(Generic[T]):
+    """Something that is made at its first use, once, by whichever thread is first."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        """Take what makes it."""
+        self._make = make
+        self._made: list[T] = []
+        self._lock = Lock()
+
+    def __call__(self) -> T:
+        """Return it."""
+        with self._lock:
+            if not self._made:
+                self._made.append(self._make())
+            return self._made[0]
+
+
 def open_session(model: Path, *, cores: int) -> InferenceSession:
-    """Return a session of `onnxruntime` that makes one run on so many cores."""
+    """Return a session of `onnxruntime` that makes one run on so many cores.
+
+    Raises:
+        EncoderError: If the graph or its weights cannot be loaded.
+    """
     import onnxruntime  # noqa: PLC0415 a run-time's import costs 0.1 s that other encoders need not pay
 
     options = onnxruntime.SessionOptions()
@@ -205,7 +230,10 @@ def open_session(model: Path, *, cores: int) -> InferenceSession:
     # Idle cores sleep: they are other runs'.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise EncoderError(f"{model} cannot be loaded: {error}") from error
 
 
 def _run(session: InferenceSession, window: _Window) -> FloatArray:
