@@ -126,8 +126,8 @@ def _tokens(context: str, places: Sequence[tuple[int, int]], tokenizer: Tokenize
 class OnnxEncoder:
     """The prepared model under `onnxruntime`, in fp32 or with its products in eight bits (docs/adr/0019).
 
-    Every text is a run of its own: several go side by side, one to a core, and a lone one takes all cores. A product's last
-    bits depend on its shape and not on how many cores share its rows, so this makes a vector bit-identical alone, in any
+    Every text is a run of its own, several side by side, and every run shares its rows among the cores that are free. A product's
+    last bits depend on its shape and not on how many cores share its rows, so this makes a vector bit-identical alone, in any
     batch and on any number of cores; sharing runs among texts of one length was measured 13 % faster and differs in the seventh
     digit (docs/adr/0003). The passages of a text share its run (docs/adr/0009).
     """
@@ -153,16 +153,14 @@ class OnnxEncoder:
         self._signature = f"{manifest.name}@{manifest.weights_sha256[:12]}/onnx-{precision}-v{manifest.export_version}"
         cores = threads or os.cpu_count() or 1
         graph = model_dir / ("model.onnx" if precision == "fp32" else "model-int8.onnx")
-        self._narrow = Once(partial(open_session, graph, cores=1))
         try:
-            self._wide_session = self._narrow() if cores == 1 else open_session(graph, cores=cores)
+            self._session = open_session(graph, cores=cores)
             self._tokenizer = Tokenizer.from_file(str(model_dir / "tokenizer.json"))
         except Exception as error:
             raise EncoderError(f"The prepared model in {model_dir} cannot be loaded: {error}") from error
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._pool = ThreadPoolExecutor(cores, thread_name_prefix="encoder")
-        self._wide = Lock()
 
     @property
     def signature(self) -> str:
@@ -187,14 +185,9 @@ class OnnxEncoder:
         """Return unit vectors, shape `(len(passages), dimension)`, float32. No passage gives shape `(0, dimension)`."""
         windows = _windows(passages, self._tokenizer, self._max_tokens)
         vectors = np.zeros((len(passages), self._dimension), dtype=np.float32)
-        # A lone text takes every core, unless another caller's has them.
-        if len(windows) == 1 and self._wide.acquire(blocking=False):
-            try:
-                vectors[windows[0].rows] = _run(self._wide_session, windows[0])
-            finally:
-                self._wide.release()
-            return vectors
-        for window, found in zip(windows, self._pool.map(partial(_run, self._narrow()), windows), strict=True):
+        run = partial(_run, self._session)
+        # A lone run need not go by way of the pool.
+        for window, found in zip(windows, map(run, windows) if len(windows) == 1 else self._pool.map(run, windows), strict=True):
             vectors[window.rows] = found
         return vectors
 

@@ -218,11 +218,12 @@ def thousand(shipped_bank: ItemBank) -> list[str]:
 
 
 def test_int8_vectors_are_the_same_to_the_bit_alone_and_among_a_thousand(prepared_model: Path, thousand: list[str]) -> None:
-    """A lone text takes all cores and those of a batch one each, so this compares the two as well."""
     encoder = OnnxEncoder(prepared_model, threads=2, precision="int8")
+    one_core = OnnxEncoder(prepared_model, threads=1, precision="int8")
     assert len(thousand) == 1_000
     together = encoded(encoder, thousand[::-1])[::-1]
     assert [encoded(encoder, [text])[0].tobytes() for text in thousand] == [vector.tobytes() for vector in together]
+    assert encoded(one_core, thousand).tobytes() == together.tobytes()
 
 
 def test_int8_is_near_to_fp32_and_not_the_same(prepared_model: Path, encoder: OnnxEncoder, thousand: list[str]) -> None:
