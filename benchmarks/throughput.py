@@ -26,7 +26,6 @@ from grader.encoders import Precision, open_session
 from grader.text import Passage
 from grader.weights import find_weights
 
-_WORDS = (20, 60, 200)
 _CHUNK = 32
 _ROUNDS = 3
 Way = Callable[[Sequence[Row]], object]
@@ -36,6 +35,7 @@ def main() -> None:
     """Print one table for each number of words."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=4.0, help="for each way, number of words and round")
+    parser.add_argument("--words", type=int, nargs="*", default=[20, 60, 200])
     parser.add_argument("--home", type=Path, default=os.environ.get("GRADER_HOME") or user_cache_path("grader", appauthor=False))
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -44,7 +44,7 @@ def main() -> None:
     for way in ways.values():
         way(answers(bank, words=20, count=_CHUNK, seed=0))
     figures: dict[str, dict[int, float]] = {name: {} for name in ways}
-    for words in _WORDS:
+    for words in arguments.words:
         rates: dict[str, list[float]] = {name: [] for name in ways}
         for round_ in range(_ROUNDS):
             rows = answers(bank, words=words, count=2_000, seed=words + round_)
@@ -55,8 +55,8 @@ def main() -> None:
     naive = figures["naive: encode one, cos_sim"]
     show(
         f"Answers a second, the median of {_ROUNDS} rounds, and times the naive way",
-        ["way", *(f"{words} words" for words in _WORDS)],
-        [[name, *(f"{found[w]:.1f} ({found[w] / naive[w]:.2f})" for w in _WORDS)] for name, found in figures.items()],
+        ["way", *(f"{words} words" for words in arguments.words)],
+        [[name, *(f"{found[w]:.1f} ({found[w] / naive[w]:.2f})" for w in arguments.words)] for name, found in figures.items()],
     )
     keep(arguments.json, {"throughput": figures})
 
