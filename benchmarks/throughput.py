@@ -3,8 +3,9 @@
     python -m benchmarks.throughput [--seconds S] [--json FILE]
 
 Each way is given distinct answers in chunks of 32 until its seconds are over; the ways take turns, so that a disturbance meets
-them all. `onnxruntime` is the bare encoder, one text a run, a run to a core: what the grader's encoding can at most reach.
-`grader batch` with its processes is measured by `benchmarks.scaling`.
+them all, and processor time is told beside, which other load hardly changes. `onnxruntime` is the bare encoder, one text a run,
+several side by side: what the grader's encoding can at most reach. `grader batch` with its processes is measured by
+`benchmarks.scaling`.
 """
 
 from __future__ import annotations
@@ -43,31 +44,37 @@ def main() -> None:
     ways = _ways(Path(arguments.home), bank)
     for way in ways.values():
         way(answers(bank, words=20, count=_CHUNK, seed=0))
-    figures: dict[str, dict[int, float]] = {name: {} for name in ways}
+    figures: dict[str, dict[int, tuple[float, float]]] = {name: {} for name in ways}
     for words in arguments.words:
-        rates: dict[str, list[float]] = {name: [] for name in ways}
+        rates: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
         for round_ in range(_ROUNDS):
             rows = answers(bank, words=words, count=2_000, seed=words + round_)
             for name, way in ways.items():
                 rates[name].append(_rate(way, rows, arguments.seconds))
         for name, found in rates.items():
-            figures[name][words] = float(np.median(found))
+            rate, worked_ms = np.median(found, axis=0)
+            figures[name][words] = float(rate), float(worked_ms)
     naive = figures["naive: encode one, cos_sim"]
-    show(
-        f"Answers a second, the median of {_ROUNDS} rounds, and times the naive way",
-        ["way", *(f"{words} words" for words in arguments.words)],
-        [[name, *(f"{found[w]:.1f} ({found[w] / naive[w]:.2f})" for w in arguments.words)] for name, found in figures.items()],
-    )
+    for at, title, better in ((0, "Answers a second", 1), (1, "Processor time of an answer, ms", -1)):
+        show(
+            f"{title}, the median of {_ROUNDS} rounds, and how many times better than the naive way",
+            ["way", *(f"{words} words" for words in arguments.words)],
+            [
+                [name, *(f"{found[w][at]:.1f} ({(found[w][at] / naive[w][at]) ** better:.2f})" for w in arguments.words)]
+                for name, found in figures.items()
+            ],
+        )
     keep(arguments.json, {"throughput": figures})
 
 
-def _rate(way: Way, rows: Sequence[Row], seconds: float) -> float:
-    began, done = time.perf_counter(), 0
+def _rate(way: Way, rows: Sequence[Row], seconds: float) -> tuple[float, float]:
+    """Return answers a second, and milliseconds of the processor's time for one."""
+    began, worked, done = time.perf_counter(), time.process_time(), 0
     while (took := time.perf_counter() - began) < seconds:
         at = done % len(rows)
         done += len(rows[at : at + _CHUNK])
         way(rows[at : at + _CHUNK])
-    return done / took
+    return done / took, (time.process_time() - worked) / done * 1000
 
 
 def _ways(home: Path, bank: ItemBank) -> dict[str, Way]:
