@@ -41,6 +41,9 @@ fit: $(VENV)/.installed
 benchmark: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.footprint
+	$(BIN)/python -m benchmarks.scaling
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -20,7 +20,8 @@ from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from api import logs, problems
-from api.dependencies import Slots, State
+from api.answers import RepeatedAnswers
+from api.dependencies import State
 from api.jobs.work import Work
 from api.keys import KEYLESS, ensure_tenant, has_keys
 from api.metrics import Metrics
@@ -28,6 +29,7 @@ from api.middleware import MAX_BODY_BYTES, BodyLimit, SecurityHeaders
 from api.pages.rendering import FOLDER
 from api.routers import banks, batch_pages, grades, health, items, jobs, pages, results, reviews, usage, webhooks
 from api.settings import Settings
+from api.slots import Slots
 from api.storage import migrations
 from api.storage.database import Database, parse_url
 from api.webhooks.sending import Sender
@@ -98,8 +100,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
             settings=settings,
             bank=bank,
             grader=loading,
-            slots=Slots(settings.max_in_flight),
+            slots=Slots(settings.max_in_flight, room=settings.max_waiting),
             metrics=app.state.metrics,
+            answers=RepeatedAnswers(),
             database=database,
             limiter=SlidingWindowCounterRateLimiter(MemoryStorage()),
             uploads=Path(uploads),
@@ -130,7 +133,7 @@ def _load_grader(settings: Settings, bank: ItemBank) -> Grader:
     """Return a grader that has embedded the bank and graded once."""
     began = time.monotonic()
     try:
-        grader = Grader.from_directory(settings.home, threads=settings.threads)
+        grader = Grader.from_directory(settings.home, threads=settings.threads, precision=settings.precision)
         made = grader.embed(bank)
         grader.grade(bank.items[0], bank.items[0].reference_answers[0].text)
     except Exception:

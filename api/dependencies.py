@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypedDict, cast
 
 from fastapi import Depends, Request
 from limits.strategies import RateLimiter
 
-from api.errors import BusyError, NotReadyError, UnsupportedMediaTypeError
+from api.answers import RepeatedAnswers
+from api.errors import NotReadyError, UnsupportedMediaTypeError
 from api.metrics import Metrics
 from api.settings import Settings
+from api.slots import Slots
 from api.storage.database import Database
 from grader import Grader, ImportFormat, ItemBank
 
@@ -24,14 +25,6 @@ IMPORT_TYPES: Mapping[str, ImportFormat] = {
 }
 
 
-@dataclass(slots=True)
-class Slots:
-    """How many grading requests are in progress. Counted on the event loop only, so it needs no lock."""
-
-    limit: int
-    taken: int = 0
-
-
 class State(TypedDict):
     """What the lifespan makes once for all requests; `grader` is done when it has been loaded and warmed up."""
 
@@ -40,6 +33,7 @@ class State(TypedDict):
     grader: Future[Grader]
     slots: Slots
     metrics: Metrics
+    answers: RepeatedAnswers
     database: Database
     limiter: RateLimiter
     uploads: Path
@@ -112,20 +106,18 @@ def media_type(request: Request) -> str:
 
 
 async def take_slot(request: Request) -> AsyncIterator[None]:
-    """Hold one of the places for grading requests; a coroutine, because saying no must not wait for a thread.
+    """Hold one of the places for grading requests; a coroutine, because neither waiting nor saying no may hold a thread.
 
     Raises:
-        BusyError: If all of them are taken.
+        BusyError: If all of them are taken and the queue is full.
     """
     slots = state_of(request)["slots"]
-    if slots.taken >= slots.limit:
-        raise BusyError(slots.limit)
-    slots.taken += 1
+    await slots.take(request.is_disconnected)
     try:
         with state_of(request)["metrics"].in_flight.track_inprogress():
             yield
     finally:
-        slots.taken -= 1
+        slots.give_back()
 
 
 async def take_upload_slot(request: Request) -> AsyncIterator[None]:
@@ -135,18 +127,21 @@ async def take_upload_slot(request: Request) -> AsyncIterator[None]:
         BusyError: If all of them are taken.
     """
     slots = state_of(request)["upload_slots"]
-    if slots.taken >= slots.limit:
-        raise BusyError(slots.limit)
-    slots.taken += 1
+    await slots.take(request.is_disconnected)
     try:
         yield
     finally:
-        slots.taken -= 1
+        slots.give_back()
 
 
 def get_metrics(request: Request) -> Metrics:
     """Return the measures of this server."""
     return state_of(request)["metrics"]
+
+
+def get_answers(request: Request) -> RepeatedAnswers:
+    """Return what remembers the last answers."""
+    return state_of(request)["answers"]
 
 
 def get_uploads(request: Request) -> Path:
@@ -161,6 +156,7 @@ def get_database(request: Request) -> Database:
 
 DatabaseDep = Annotated[Database, Depends(get_database)]
 UploadsDep = Annotated[Path, Depends(get_uploads)]
+AnswersDep = Annotated[RepeatedAnswers, Depends(get_answers)]
 MetricsDep = Annotated[Metrics, Depends(get_metrics)]
 SettingsDep = Annotated[Settings, Depends(get_settings)]
 BankDep = Annotated[ItemBank, Depends(get_bank)]

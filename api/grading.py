@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
+from api.answers import RepeatedAnswers
 from api.items import HeldAgainst, Items
 from api.keys import Access
 from api.metrics import Metrics
@@ -28,6 +29,7 @@ class Grading:
     access: Access
     metrics: Metrics
     usage: UsageBook
+    answers: RepeatedAnswers = field(default_factory=RepeatedAnswers)
 
     def grade(self, request: GradeRequest) -> GradedAnswer:
         """Grade one answer.
@@ -37,7 +39,7 @@ class Grading:
         """
         held = self.items.find(request)
         began = time.perf_counter()
-        result = self.grader.grade(held.gradable, request.candidate_answer)
+        result = self.answers.grade(self.grader, self.access.tenant_id, held.gradable, request.candidate_answer)
         took_ms = (time.perf_counter() - began) * 1000
         return self._kept([(request, held)], [result], took_ms, store=None)[0]
 

@@ -8,7 +8,7 @@ from fastapi import Depends
 
 from api.access import AccessDep, StoreDep
 from api.banks import Banks
-from api.dependencies import BankDep, GraderDep, MetricsDep
+from api.dependencies import AnswersDep, BankDep, GraderDep, MetricsDep
 from api.grading import Grading
 from api.items import Items
 from api.jobs.book import Jobs
@@ -74,9 +74,19 @@ def get_usage(store: StoreDep) -> UsageBook:
 UsageDep = Annotated[UsageBook, Depends(get_usage)]
 
 
-def get_grading(grader: GraderDep, items: ItemsDep, access: AccessDep, metrics: MetricsDep, store: StoreDep) -> Grading:
+def get_grading(  # noqa: PLR0917 FastAPI passes them by name
+    grader: GraderDep, answers: AnswersDep, items: ItemsDep, access: AccessDep, metrics: MetricsDep, store: StoreDep
+) -> Grading:
     """Return what grades answers, keeps the results and counts."""
-    return Grading(grader=grader, items=items, results=Results(store), access=access, metrics=metrics, usage=UsageBook(store))
+    return Grading(
+        grader=grader,
+        answers=answers,
+        items=items,
+        results=Results(store),
+        access=access,
+        metrics=metrics,
+        usage=UsageBook(store),
+    )
 
 
 GradingDep = Annotated[Grading, Depends(get_grading)]

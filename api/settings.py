@@ -41,9 +41,12 @@ class Settings(BaseSettings):
         default=(), description="Web origins whose pages may call the service, separated by commas; `*` allows every origin."
     )
     threads: int = Field(default=0, ge=0, le=256, description="Cores that the encoder may use; 0 takes all of them.")
+    precision: Literal["fp32", "int8"] = Field(default="fp32", description="Of the encoder; int8 is faster, with other marks.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     # Every grading request holds a worker thread, of which there are 40: the rest stay free for look-ups and health checks.
-    max_in_flight: int = Field(default=16, ge=1, le=32, description="Grading requests at a time; one more is answered with 429.")
+    max_in_flight: int = Field(default=16, ge=1, le=32, description="Grading requests at a time.")
+    # A second of work for the two cores of a small server; more would wait longer than clients do.
+    max_waiting: int = Field(default=64, ge=0, le=4_096, description="Requests that may wait for a place; one more is a 429.")
     max_upload_bytes: int = Field(
         default=1_000_000_000, ge=1, description="Bytes of a table that a job may be given; it is written to disk as it comes."
     )

@@ -113,8 +113,9 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=user_cache_path("grader"))
     parser.add_argument("--bank-split", choices=["dev", "test"], default="test")
     parser.add_argument("--bank-only", action="store_true")
+    parser.add_argument("--precision", choices=["fp32", "int8"], default="fp32", help="of the encoder")
     arguments = parser.parse_args()
-    grader = open_training_grader(arguments.home)
+    grader = open_training_grader(arguments.home, arguments.precision)
     if not arguments.bank_only:
         data_dir = Path(os.environ["GRADER_DATA_DIR"])
         sets = {rule.name: marked_set(grader, fitting_rows(rule, data_dir)) for rule in RULES if rule.fit_splits}

@@ -1,101 +1,67 @@
-"""How long one grade takes: from a cold shell, over HTTP, and until the server is ready.
+"""How long one grade takes over HTTP with 1, 8 and 64 clients at once, beside the naive service in the same run.
 
-    python -m benchmarks.latency [--requests N]
+    python -m benchmarks.latency [--requests N] [--json FILE]
 
-Starts the real command line and the real server on a free loopback port, with nothing mocked, and stops by itself. Run it with
-nothing else on the machine; the figures are medians.
+Starts the real servers on free loopback ports, with nothing mocked, and stops by itself. Every answer has 60 words and no two are
+alike, so nothing that is remembered helps; the rounds of the services alternate. Run it with nothing else on the machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import socket
-import statistics
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
-_ITEM = "dropout"
-_ANSWER = (
-    "Dropout is a way to regularise a neural network. While training, each unit is switched off at random with some probability, "
-    "so no unit can count on the others being there. The network has to spread what it knows and ends up with features that hold "
-    "for new data too, which is why it overfits less. When it predicts, all units are kept."
-)
-_READY_WITHIN_S = 60.0
-# Words: the first sentence of the answer above, the first two, all of it.
-_LENGTHS = (9, 31, 63)
+from benchmarks.measuring import Row, Times, answers, keep, load, served, show
+from grader import ItemBank, default_bank_dir
+
+_CLIENTS = (1, 8, 64)
+_ROUNDS = 2
+_SERVICES = {
+    "grader": ([sys.executable, "-m", "grader", "serve"], {}),
+    "grader, int8": ([sys.executable, "-m", "grader", "serve"], {"GRADER_PRECISION": "int8"}),
+    "naive": ([sys.executable, "-m", "benchmarks.naive_service"], {}),
+}
 
 
 def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--requests", type=int, default=200)
-    parser.add_argument("--cold-starts", type=int, default=5)
+    parser.add_argument("--requests", type=int, default=256, help="for each service, number of clients and round")
+    parser.add_argument("--words", type=int, default=60)
+    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    subprocess.run([sys.executable, "-m", "grader", "prepare"], check=True, stderr=subprocess.DEVNULL)
-    cold = [_cold_grade_s() for _ in range(arguments.cold_starts)]
-    port = _free_port()
-    command = [sys.executable, "-m", "grader", "serve", "--host", "127.0.0.1", "--port", str(port)]
-    started = time.perf_counter()
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        ready = _seconds_until_ready(f"http://127.0.0.1:{port}", started)
-        base = f"http://127.0.0.1:{port}"
-        took_ms = {
-            length: sorted(_request_ms(base, " ".join(_ANSWER.split()[:length])) for _ in range(arguments.requests))
-            for length in _LENGTHS
-        }
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-    print("| measured | median | 95th percentile | target |\n|---|---|---|---|")
-    print(
-        f"| `grader grade` from a cold shell | {statistics.median(cold):.2f} s | {max(cold):.2f} s (most of {len(cold)}) | 2 s |"
+    bank = ItemBank.from_directory(default_bank_dir())
+    figures: dict[str, Times] = {}
+    with ExitStack() as stack:
+        ports = {name: stack.enter_context(served(command, "/readyz", extra))[0] for name, (command, extra) in _SERVICES.items()}
+        for clients in _CLIENTS:
+            best: dict[str, Times] = {}
+            for round_ in range(_ROUNDS):
+                seed = clients * 10 + round_
+                bodies = _bodies(answers(bank, words=arguments.words, count=arguments.requests, seed=seed))
+                for name, port in ports.items():
+                    times = load(port, "/v1/grades", bodies, clients=clients)
+                    best[name] = times if name not in best or times.rate > best[name].rate else best[name]
+            figures |= {f"{name}, {clients}": times for name, times in best.items()}
+    show(
+        f"One grade over HTTP, {arguments.words} words; the better of {_ROUNDS} rounds",
+        ["service", "clients", "p50 ms", "p95 ms", "p99 ms", "requests/s", "times naive rate", "p50 of naive p50"],
+        [_row(name, clients, figures) for clients in _CLIENTS for name in _SERVICES],
     )
-    print(f"| server ready after start | {ready:.2f} s | – | 5 s |")
-    for length, times in took_ms.items():
-        row = f"{statistics.median(times):.1f} ms | {_percentile(times, 0.95):.1f} ms"
-        print(f"| one grade over HTTP, {length} words | {row} | 30 ms |")
+    keep(arguments.json, {"latency": {name: times._asdict() for name, times in figures.items()}})
 
 
-def _cold_grade_s() -> float:
-    started = time.perf_counter()
-    command = [sys.executable, "-m", "grader", "grade", _ITEM, _ANSWER, "--json"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
+def _bodies(rows: Sequence[Row]) -> list[bytes]:
+    return [json.dumps({"item_id": item.id, "candidate_answer": answer}).encode() for item, answer in rows]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _seconds_until_ready(base: str, started: float) -> float:
-    while time.perf_counter() - started < _READY_WITHIN_S:
-        try:
-            with urllib.request.urlopen(f"{base}/readyz", timeout=5) as answer:  # noqa: S310 loopback
-                if answer.status == 200:  # noqa: PLR2004 OK
-                    return time.perf_counter() - started
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.02)
-    raise TimeoutError("the server was not ready in a minute")
-
-
-def _request_ms(base: str, answer: str) -> float:
-    body = json.dumps({"item_id": _ITEM, "candidate_answer": answer}).encode()
-    request = urllib.request.Request(f"{base}/v1/grades", body, {"Content-Type": "application/json"})  # noqa: S310 loopback
-    started = time.perf_counter()
-    with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310 loopback
-        reply.read()
-    return (time.perf_counter() - started) * 1000
-
-
-def _percentile(ordered: list[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+def _row(name: str, clients: int, figures: dict[str, Times]) -> list[object]:
+    times, naive = figures[f"{name}, {clients}"], figures[f"naive, {clients}"]
+    return [name, clients, *times, f"{times.rate / naive.rate:.2f}", f"{times.p50 / naive.p50:.2f}"]
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 FloatArray = npt.NDArray[np.float32]
+Precision = Literal["fp32", "int8"]
+T = TypeVar("T")
 
 
 class Encoder(Protocol):
@@ -62,20 +64,21 @@ class Encoder(Protocol):
 
 
 class OnnxEncoder:
-    """The prepared model under `onnxruntime`, fp32.
+    """The prepared model under `onnxruntime`, in fp32 or with its products in eight bits (docs/adr/0019).
 
-    Every text is a run of its own: several go side by side, one to a core, and a lone one takes all cores. A product's last
-    bits depend on its shape and not on how many cores share its rows, so this makes a vector bit-identical alone, in any
+    Every text is a run of its own, several side by side, and every run shares its rows among the cores that are free. A product's
+    last bits depend on its shape and not on how many cores share its rows, so this makes a vector bit-identical alone, in any
     batch and on any number of cores; sharing runs among texts of one length was measured 13 % faster and differs in the seventh
     digit (docs/adr/0003). The passages of a text share its run (docs/adr/0009).
     """
 
-    def __init__(self, model_dir: Path, *, threads: int = 0) -> None:
+    def __init__(self, model_dir: Path, *, threads: int = 0, precision: Precision = "fp32") -> None:
         """Load a folder that `grader.weights.prepare` made.
 
         Args:
-            model_dir: Folder with `model.onnx`, `tokenizer.json` and `encoder.json`.
+            model_dir: The folder.
             threads: Cores to use; 0 takes all of them.
+            precision: "int8" is faster and gives other vectors, with another signature.
 
         Raises:
             EncoderError: If a file is missing or not what the manifest says.
@@ -87,11 +90,11 @@ class OnnxEncoder:
         manifest = read_manifest(model_dir)
         self._max_tokens = manifest.max_tokens
         self._dimension = manifest.dimension
-        self._signature = f"{manifest.name}@{manifest.weights_sha256[:12]}/onnx-fp32-v{manifest.export_version}"
+        self._signature = f"{manifest.name}@{manifest.weights_sha256[:12]}/onnx-{precision}-v{manifest.export_version}"
         cores = threads or os.cpu_count() or 1
+        graph = model_dir / ("model.onnx" if precision == "fp32" else "model-int8.onnx")
         try:
-            self._session = open_session(model_dir / "model.onnx", cores=1)
-            self._wide_session = open_session(model_dir / "model.onnx", cores=cores) if cores > 1 else self._session
+            self._session = open_session(graph, cores=cores)
             self._tokenizer = Tokenizer.from_file(str(model_dir / "tokenizer.json"))
         except Exception as error:
             raise EncoderError(f"The prepared model in {model_dir} cannot be loaded: {error}") from error
@@ -99,7 +102,6 @@ class OnnxEncoder:
         self._tokenizer.no_truncation()
         self._rarities = rarities(self._tokenizer)
         self._pool = ThreadPoolExecutor(cores, thread_name_prefix="encoder")
-        self._wide = Lock()
 
     @property
     def signature(self) -> str:
@@ -132,17 +134,34 @@ class OnnxEncoder:
 
     def _pooled(self, planned: Sequence[Window]) -> Iterable[FloatArray]:
         """Return the vectors of each pass, in their order."""
-        # A lone text takes every core, unless another caller's has them.
-        if len(planned) == 1 and self._wide.acquire(blocking=False):
-            try:
-                return [_run(self._wide_session, planned[0])]
-            finally:
-                self._wide.release()
-        return self._pool.map(partial(_run, self._session), planned)
+        run = partial(_run, self._session)
+        # A lone run need not go by way of the pool.
+        return map(run, planned) if len(planned) == 1 else self._pool.map(run, planned)
+
+
+class Once(Generic[T]):
+    """Something that is made at its first use, once, by whichever thread is first."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        """Take what makes it."""
+        self._make = make
+        self._made: list[T] = []
+        self._lock = Lock()
+
+    def __call__(self) -> T:
+        """Return it."""
+        with self._lock:
+            if not self._made:
+                self._made.append(self._make())
+            return self._made[0]
 
 
 def open_session(model: Path, *, cores: int) -> InferenceSession:
-    """Return a session of `onnxruntime` that makes one run on so many cores."""
+    """Return a session of `onnxruntime` that makes one run on so many cores.
+
+    Raises:
+        EncoderError: If the graph or its weights cannot be loaded.
+    """
     import onnxruntime  # noqa: PLC0415 a run-time's import costs 0.1 s that other encoders need not pay
 
     options = onnxruntime.SessionOptions()
@@ -151,7 +170,10 @@ def open_session(model: Path, *, cores: int) -> InferenceSession:
     # Idle cores sleep: they are other runs'.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise EncoderError(f"{model} cannot be loaded: {error}") from error
 
 
 def _assembled(

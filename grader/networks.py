@@ -5,11 +5,14 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import onnx
 import torch
 from transformers import AutoModel
 from transformers.utils import logging as transformers_logging
 
 _OPSET = 17
+# Constants below it stay in the graph.
+_SMALL_BYTES = 1024
 
 
 class TokenStates(torch.nn.Module):
@@ -47,6 +50,20 @@ def export(network: torch.nn.Module, target: Path, *, inputs: tuple[str, ...], o
             output_names=[output],
             dynamic_axes={**axes, output: output_axes},
         )
+    save_graph(onnx.load(str(target)), target)
+
+
+def save_graph(graph: onnx.ModelProto, target: Path) -> None:
+    """Write a graph with its weights in a file beside it, which a session maps into memory and does not copy.
+
+    Sessions and processes then share the pages of the word vectors, of which a text touches few.
+    """
+    onnx.save(graph, str(target), save_as_external_data=True, location=weights_of(target).name, size_threshold=_SMALL_BYTES)
+
+
+def weights_of(graph: Path) -> Path:
+    """Return where the weights of a graph lie."""
+    return graph.with_suffix(".weights")
 
 
 def load_network(folder: Path) -> torch.nn.Module:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from grader.encoders import open_session
+from grader.encoders import Once, open_session
 from grader.errors import EncoderError
 from grader.text import normalise
 
@@ -46,7 +47,7 @@ class OnnxVerifier:
         """Load a folder that `grader.weights.prepare` made.
 
         Args:
-            model_dir: Folder with `verifier.onnx`, `tokenizer.json` and `encoder.json`.
+            model_dir: The folder.
             threads: Cores to use; 0 takes all of them.
 
         Raises:
@@ -58,8 +59,9 @@ class OnnxVerifier:
 
         manifest = read_manifest(model_dir)
         self._signature = f"verifier-{manifest.verifier_weights_sha256[:12]}"
+        # Loaded when it is first asked: most answers never need it.
+        self._session = Once(partial(open_session, model_dir / "verifier.onnx", cores=1))
         try:
-            self._session = open_session(model_dir / "verifier.onnx", cores=1)
             self._tokenizer = Tokenizer.from_file(str(model_dir / "tokenizer.json"))
         except Exception as error:
             raise EncoderError(f"The prepared verifier in {model_dir} cannot be loaded: {error}") from error
@@ -81,4 +83,4 @@ class OnnxVerifier:
         encoding = self._tokenizer.encode(normalise(clause), normalise(statement))
         ids = np.array([encoding.ids], dtype=np.int64)
         kinds = np.array([encoding.type_ids], dtype=np.int64)
-        return float(self._session.run(["contradicts"], {"input_ids": ids, "token_type_ids": kinds})[0][0])
+        return float(self._session().run(["contradicts"], {"input_ids": ids, "token_type_ids": kinds})[0][0])

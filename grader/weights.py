@@ -24,21 +24,28 @@ _MAX_TOKENS = 256
 _DIMENSION = 384
 # Raised whenever what is exported changes, so that a folder made by an older version is made again.
 _EXPORT_VERSION = 2
+_FILES = (
+    "model.onnx",
+    "model.weights",
+    "model-int8.onnx",
+    "model-int8.weights",
+    "verifier.onnx",
+    "verifier.weights",
+    "tokenizer.json",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a prepared folder holds; written last, so that a folder with a manifest is complete."""
+    """What a prepared folder holds, `files` with their SHA-256; written last, so that a folder with a manifest is complete."""
 
     name: str
     weights_sha256: str
     export_version: int
-    model_sha256: str
-    tokenizer_sha256: str
     verifier_weights_sha256: str
-    verifier_sha256: str
     max_tokens: int
     dimension: int
+    files: dict[str, str]
 
 
 def find_weights(source: Path | None = None) -> Path:
@@ -85,7 +92,7 @@ def read_manifest(model_dir: Path) -> Manifest:
         raise EncoderError(f"The model in {model_dir} was prepared by another version; run `grader prepare`.")
     if manifest.verifier_weights_sha256 != _sha256(fitted_verifier()):
         raise EncoderError(f"The verifier in {model_dir} was prepared from other weights; run `grader prepare`.")
-    if any((model_dir / name).stat().st_size == 0 for name in ("model.onnx", "verifier.onnx")):
+    if set(manifest.files) != set(_FILES) or any((model_dir / name).stat().st_size == 0 for name in _FILES):
         raise EncoderError(f"The model in {model_dir} is damaged; run `grader prepare`.")
     return manifest
 
@@ -96,21 +103,17 @@ def is_prepared(model_dir: Path) -> bool:
         read_manifest(model_dir)
     except (EncoderError, OSError):
         return False
-    return (model_dir / "tokenizer.json").is_file()
+    return True
 
 
 def verify(model_dir: Path) -> None:
-    """Compare a prepared folder's files with its manifest's hashes. Reads 180 MB.
+    """Compare a prepared folder's files with its manifest's hashes. Reads 240 MB.
 
     Raises:
         EncoderError: If a file is not the one that was prepared.
     """
     manifest = read_manifest(model_dir)
-    for name, expected in (
-        ("model.onnx", manifest.model_sha256),
-        ("tokenizer.json", manifest.tokenizer_sha256),
-        ("verifier.onnx", manifest.verifier_sha256),
-    ):
+    for name, expected in manifest.files.items():
         if _sha256(model_dir / name) != expected:
             raise EncoderError(f"{model_dir / name} is damaged; run `grader prepare --force`.")
 
@@ -136,27 +139,29 @@ def prepare(model_dir: Path, *, source: Path | None = None, force: bool = False)
     # Only preparing needs torch.
     from grader.cross_encoder import export_verifier  # noqa: PLC0415
     from grader.networks import export_encoder  # noqa: PLC0415
+    from grader.quantisation import export_int8  # noqa: PLC0415
 
     folder = find_weights(source)
     model_dir.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".preparing-", dir=model_dir.parent))
     try:
         export_encoder(folder, work / "model.onnx")
+        export_int8(work / "model.onnx", work / "model-int8.onnx")
         export_verifier(folder, fitted_verifier(), work / "verifier.onnx")
         shutil.copyfile(folder / "tokenizer.json", work / "tokenizer.json")
         manifest = Manifest(
             name=MODEL_NAME,
             weights_sha256=WEIGHTS_SHA256,
             export_version=_EXPORT_VERSION,
-            model_sha256=_sha256(work / "model.onnx"),
-            tokenizer_sha256=_sha256(work / "tokenizer.json"),
             verifier_weights_sha256=_sha256(fitted_verifier()),
-            verifier_sha256=_sha256(work / "verifier.onnx"),
             max_tokens=_MAX_TOKENS,
             dimension=_DIMENSION,
+            files={name: _sha256(work / name) for name in _FILES},
         )
         (work / "encoder.json").write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
         work.chmod(0o755)
+        for name in _FILES:
+            (work / name).chmod(0o644)
         _move_into_place(work, model_dir, force=force)
     finally:
         shutil.rmtree(work, ignore_errors=True)

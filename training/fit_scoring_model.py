@@ -29,6 +29,7 @@ from grader import (
     ScoringModel,
     default_bank_dir,
 )
+from grader.encoders import Precision
 from grader.scoring import blended
 from grader.verifier import OnnxVerifier
 from grader.weights import prepare
@@ -84,11 +85,15 @@ def main() -> None:
     print(f"scoring-{model.signature} -> {arguments.output}")
 
 
-def open_training_grader(home: Path) -> Grader:
+def open_training_grader(home: Path, precision: Precision = "fp32") -> Grader:
     """Return a grader that keeps every vector, answers' too, in the home folder; its scoring model is not used."""
     prepare(home / "encoder")
-    encoder = OnnxEncoder(home / "encoder")
-    store = EmbeddingStore(home / "training.sqlite", signature=encoder.signature, dimension=encoder.dimension)
+    encoder = OnnxEncoder(home / "encoder", precision=precision)
+    store = EmbeddingStore(
+        home / f"training{'' if precision == 'fp32' else f'-{precision}'}.sqlite",
+        signature=encoder.signature,
+        dimension=encoder.dimension,
+    )
     neutral = _model(np.zeros(len(EVIDENCE_NAMES)), np.zeros(len(EVIDENCE_NAMES)), np.ones(len(EVIDENCE_NAMES)), 0.5)
     return Grader(StoredEncoder(encoder, store), verifier=OnnxVerifier(home / "encoder"), scoring_model=neutral)
 

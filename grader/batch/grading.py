@@ -24,6 +24,7 @@ from grader.bank import ItemBank
 from grader.batch.output import Outcome, outcome_json
 from grader.batch.rows import BatchError, Row
 from grader.calibration import Calibration, with_calibration
+from grader.encoders import Precision
 from grader.errors import InvalidAnswerError, ItemNotFoundError
 from grader.grader import Grader, check_answer
 from grader.items import Item
@@ -76,10 +77,11 @@ class InThisProcess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraderRecipe:
-    """How another process opens the same grader: its folder, prepared before, and the bytes of a calibration's file."""
+    """How any process opens the same grader: its folder, prepared before, and the bytes of a calibration's file."""
 
     home: Path
     calibration: bytes | None = None
+    precision: Precision = "fp32"
 
     def open(self, *, threads: int) -> Grader:
         """Return the grader.
@@ -87,7 +89,7 @@ class GraderRecipe:
         Raises:
             GraderError: If the folder holds no prepared model, or the calibration does not fit.
         """
-        grader = Grader.from_directory(self.home, prepare=False, threads=threads)
+        grader = Grader.from_directory(self.home, prepare=False, threads=threads, precision=self.precision)
         return grader if self.calibration is None else with_calibration(grader, Calibration.from_json(self.calibration))
 
 

@@ -18,12 +18,14 @@ from grader.cli.options import (
     home_option,
     open_bank,
     open_grader,
+    precision_option,
     prepared_home,
 )
 
 if TYPE_CHECKING:
     from grader.bank import ItemBank
     from grader.batch import WorkerProcesses
+    from grader.encoders import Precision
     from grader.grader import Grader
 
 # Of the input. Smaller tables are graded before workers, which take a second to load, would be.
@@ -41,6 +43,7 @@ _WORKERS_FROM_BYTES = 100_000
     default=0,
     help="Processes to grade in, each on one core and of some 400 MB; 0 takes as many as there are cores if INPUT is not small.",
 )
+@precision_option
 @bank_option
 @calibration_option
 @home_option
@@ -50,6 +53,7 @@ def batch(  # noqa: PLR0917 click passes every option by name
     source: Path,
     target: Path,
     workers: int,
+    precision: Precision,
     bank_dir: Path | None,
     calibration: Path | None,
     home: Path | None,
@@ -73,7 +77,7 @@ def batch(  # noqa: PLR0917 click passes every option by name
 
     bank = open_bank(bank_dir)
     started = time.monotonic()
-    with _open_grading(source, bank, home, calibration, workers=workers) as grader:
+    with _open_grading(source, bank, home, calibration, workers=workers, precision=precision) as grader:
         try:
             with progress_bar() as show:
                 report: BatchReport = grade_file(grader, bank, source, target, resume=resume, force=force, on_progress=show)
@@ -93,7 +97,7 @@ def batch(  # noqa: PLR0917 click passes every option by name
 
 @contextmanager
 def _open_grading(
-    source: Path, bank: ItemBank, home: Path | None, calibration: Path | None, *, workers: int
+    source: Path, bank: ItemBank, home: Path | None, calibration: Path | None, *, workers: int, precision: Precision
 ) -> Iterator[Grader | WorkerProcesses]:
     """Open workers where they are wanted or worth it, else one grader in this process."""
     from grader.batch import GraderRecipe, WorkerProcesses
@@ -101,9 +105,10 @@ def _open_grading(
     if not workers:
         workers = (os.cpu_count() or 1) if source.stat().st_size >= _WORKERS_FROM_BYTES else 1
     if workers == 1:
-        with open_grader(home, calibration) as grader:
+        with open_grader(home, calibration, precision) as grader:
             yield grader
         return
-    recipe = GraderRecipe(home=prepared_home(home), calibration=None if calibration is None else calibration.read_bytes())
+    learnt = None if calibration is None else calibration.read_bytes()
+    recipe = GraderRecipe(home=prepared_home(home), calibration=learnt, precision=precision)
     with WorkerProcesses(recipe, bank, workers=workers) as processes:
         yield processes

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from grader.cli.options import bank_option, calibration_option, home_option, json_option, open_bank, open_grader
+from grader.cli.options import bank_option, calibration_option, home_option, json_option, open_bank, open_grader, precision_option
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
+    from grader.encoders import Precision
     from grader.items import Gradable
 
 # An answer may have 20,000 characters of at most four bytes; what is longer is not read to its end.
@@ -31,6 +32,7 @@ _MAX_STDIN_BYTES = 100_000
     metavar="FILE",
     help="Grade against an item in a YAML or JSON file.",
 )
+@precision_option
 @bank_option
 @calibration_option
 @home_option
@@ -41,6 +43,7 @@ def grade(  # noqa: PLR0917 click passes every option by name
     question: str | None,
     references: tuple[str, ...],
     item_file: Path | None,
+    precision: Precision,
     bank_dir: Path | None,
     calibration: Path | None,
     home: Path | None,
@@ -70,7 +73,7 @@ def grade(  # noqa: PLR0917 click passes every option by name
     else:
         item = open_bank(bank_dir).get(item_id)
     text = _read_stdin() if answer is None else answer
-    with open_grader(home, calibration) as grader:
+    with open_grader(home, calibration, precision) as grader:
         result = grader.grade(item, text)
     if as_json:
         click.echo(result.to_json())

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from api.app import create_app
 from api.settings import Settings
 from grader import Grader, InvalidBankError, ItemBank
+from grader.encoders import Precision
 
 OpenClient = Callable[[ASGIApp], TestClient]
 ROW = {"item_id": "dropout", "candidate_answer": "Random neurons are switched off."}
@@ -53,9 +54,9 @@ def test_server_is_live_and_lists_items_before_it_is_ready(
     may_load = threading.Event()
     load = Grader.from_directory
 
-    def load_later(home: Path, *, threads: int) -> Grader:
+    def load_later(home: Path, *, threads: int, precision: Precision) -> Grader:
         may_load.wait(30)
-        return load(home, threads=threads)
+        return load(home, threads=threads, precision=precision)
 
     monkeypatch.setattr(Grader, "from_directory", load_later)
     with open_client(create_app(settings)) as client:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,9 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.app import create_app
 from api.dependencies import get_grader
-from api.errors import BodyTooSlowError
+from api.errors import BodyTooSlowError, BusyError
 from api.middleware import BodyLimit
 from api.settings import Settings
+from api.slots import Slots
 from grader import Gradable, Grader, GradingResult
 
 AssertProblem = Callable[..., dict[str, Any]]
@@ -100,6 +102,7 @@ class SlowGrader:
 
     def __init__(self, grader: Grader) -> None:
         self.grader = grader
+        self.signature = grader.signature
         self.entered = threading.Semaphore(0)
         self.gate = threading.Event()
 
@@ -112,13 +115,14 @@ class SlowGrader:
 def test_one_request_too_many_is_told_to_come_back(
     settings: Settings, real_grader: Grader, open_client: OpenClient, assert_problem: AssertProblem
 ) -> None:
-    app = create_app(settings.model_copy(update={"max_in_flight": 2}))
+    app = create_app(settings.model_copy(update={"max_in_flight": 2, "max_waiting": 1}))
     slow = SlowGrader(real_grader)
     app.dependency_overrides[get_grader] = lambda: slow
-    with open_client(app) as client, ThreadPoolExecutor(2) as executor:
-        pending = [executor.submit(client.post, "/v1/grades", json=ROW) for _ in range(2)]
+    with open_client(app) as client, ThreadPoolExecutor(3) as executor:
+        pending = [executor.submit(client.post, "/v1/grades", json={**ROW, "candidate_answer": f"Number {n}"}) for n in range(3)]
         try:
-            assert all(slow.entered.acquire(timeout=30) for _ in pending)
+            assert all(slow.entered.acquire(timeout=30) for _ in range(2))
+            _wait_until(lambda: client.app_state["slots"].waiting == 1)
             for path in ("/v1/grades", "/v1/grades/batch"):
                 response = client.post(path, json=ROW)
                 assert_problem(response, 429, "busy")
@@ -127,5 +131,76 @@ def test_one_request_too_many_is_told_to_come_back(
             assert client.get("/v1/items").status_code == 200
         finally:
             slow.gate.set()
-        assert [request.result().status_code for request in pending] == [200, 200]
+        assert [request.result().status_code for request in pending] == [200, 200, 200]
         assert client.post("/v1/grades", json=ROW).status_code == 200
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+async def _stays() -> bool:
+    return False
+
+
+async def _goes() -> bool:
+    return True
+
+
+def test_those_who_wait_are_served_in_order_and_one_too_many_is_refused_at_once() -> None:
+    async def run() -> list[int]:
+        slots, served = Slots(1, room=2), []
+        await slots.take(_stays)
+
+        async def one(number: int) -> None:
+            await slots.take(_stays)
+            served.append(number)
+            slots.give_back()
+
+        waiting = [asyncio.create_task(one(number)) for number in range(2)]
+        await asyncio.sleep(0)
+        assert (slots.taken, slots.waiting) == (1, 2)
+        with pytest.raises(BusyError):
+            await slots.take(_stays)
+        slots.give_back()
+        await asyncio.gather(*waiting)
+        assert (slots.taken, slots.waiting) == (0, 0)
+        return served
+
+    assert asyncio.run(run()) == [0, 1]
+
+
+@pytest.mark.parametrize("turn_has_come", [False, True])
+def test_a_request_that_is_cancelled_leaves_the_queue(*, turn_has_come: bool) -> None:
+    async def run() -> None:
+        slots = Slots(1, room=2)
+        await slots.take(_stays)
+        cancelled, other = (asyncio.create_task(slots.take(_stays)) for _ in range(2))
+        await asyncio.sleep(0)
+        if turn_has_come:
+            slots.give_back()
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
+        if not turn_has_come:
+            slots.give_back()
+        await other
+        assert (slots.taken, slots.waiting) == (1, 0)
+        slots.give_back()
+        assert slots.taken == 0
+
+    asyncio.run(run())
+
+
+def test_a_client_that_has_gone_leaves_the_queue() -> None:
+    async def run() -> None:
+        slots = Slots(1, room=1)
+        await slots.take(_stays)
+        with pytest.raises(BusyError):
+            await slots.take(_goes)
+        assert (slots.taken, slots.waiting) == (1, 0)
+
+    asyncio.run(run())

@@ -265,6 +265,8 @@ def test_problem_repeats_nothing_of_what_was_sent(client: TestClient) -> None:
 class BrokenGrader:
     """A grader that fails, with the answer in its error."""
 
+    signature = "broken"
+
     def __init__(self, kind: type[Exception]) -> None:
         self.kind = kind
 

@@ -119,7 +119,7 @@ def test_an_incomplete_folder_is_noticed(model: Path, damage: Callable[[Path], N
     assert not is_prepared(model)
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "verifier.onnx"])
+@pytest.mark.parametrize("name", ["model.onnx", "model.weights", "model-int8.weights", "tokenizer.json", "verifier.weights"])
 def test_verifying_compares_hashes(model: Path, name: str) -> None:
     content = bytearray((model / name).read_bytes())
     content[len(content) // 2] ^= 1

@@ -1,0 +1,123 @@
+"""How `grader batch` grows with rows and with processes, and how start and grade grow with the bank.
+
+    python -m benchmarks.scaling [--rows N ...] [--bank N ...] [--words N] [--json FILE]
+
+Rows are drawn from 5,000 distinct answers, so larger tables repeat them; every chunk of 32 rows is encoded anew. Memory is the
+most that the command and its processes held together, pages that they share counted once (Linux's proportional set size). Larger
+banks hold the shipped items under other ids, with another question each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from benchmarks.measuring import answers, keep, show
+from grader import Grader, ItemBank, default_bank_dir
+
+_DISTINCT = 5_000
+_LOOK_S = 0.5
+
+
+def main() -> None:
+    """Print two tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="*", default=[1_000, 10_000])
+    parser.add_argument("--workers", type=int, nargs="*", default=[1, os.cpu_count() or 1])
+    parser.add_argument("--precision", choices=["fp32", "int8"], default="fp32")
+    parser.add_argument("--words", type=int, default=60)
+    parser.add_argument("--bank", type=int, nargs="*", default=[30, 1_000, 10_000])
+    parser.add_argument("--home", type=Path, default=os.environ.get("GRADER_HOME") or user_cache_path("grader", appauthor=False))
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    bank = ItemBank.from_directory(default_bank_dir())
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [
+            _batch(bank, Path(folder), arguments.home, n, workers, arguments.precision, arguments.words)
+            for n in arguments.rows
+            for workers in arguments.workers
+        ]
+    columns = ["rows", "processes", "seconds", "rows/s", "MB at most"]
+    show(f"`grader batch`, {arguments.words} words, {arguments.precision}", columns, rows)
+    grown = [_with_bank(bank, arguments.home, n) for n in arguments.bank]
+    show("Banks", ["items", "first embedding s", "start s", "grade ms"], grown)
+    keep(arguments.json, {"rows": [dict(zip(columns, row, strict=True)) for row in rows], "banks": grown})
+
+
+def _batch(  # noqa: PLR0917 one row of the table
+    bank: ItemBank, folder: Path, home: Path, count: int, workers: int, precision: str, words: int
+) -> list[Any]:
+    source, target = folder / f"{count}.csv", folder / f"{count}-{workers}.csv"
+    distinct = answers(bank, words=words, count=min(count, _DISTINCT))
+    with source.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["item_id", "candidate_answer"])
+        writer.writerows((item.id, answer) for item, answer in (distinct[n % len(distinct)] for n in range(count)))
+    command = [sys.executable, "-m", "grader", "batch", str(source), str(target), "--home", str(home)]
+    began = time.perf_counter()
+    run = subprocess.Popen([*command, "--workers", str(workers), "--precision", precision], stderr=subprocess.DEVNULL)
+    most = 0.0
+    while run.poll() is None:
+        most = max(most, sum(_share_mb(pid) for pid in _family(run.pid)))
+        time.sleep(_LOOK_S)
+    seconds = time.perf_counter() - began
+    return [count, workers, seconds, count / seconds, most]
+
+
+def _family(pid: int) -> list[int]:
+    """Return a process and its descendants, as far as they still live."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    except OSError:
+        return []
+    return [pid, *(found for child in children for found in _family(int(child)))]
+
+
+def _share_mb(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def _with_bank(bank: ItemBank, home: Path, count: int) -> Sequence[Any]:
+    """Return the figures of a bank of so many items: until it is embedded, until it can be graded against, and a grade."""
+    shipped = list(bank)
+    items = []
+    for n in range(count):
+        item = shipped[n % len(shipped)]
+        items.append(item.model_copy(update={"id": f"item-{n}", "question": f"({n}) {item.question}"}))
+    began = time.perf_counter()
+    with_store = Grader.from_directory(home)
+    with_store.embed(items)
+    embedded = time.perf_counter() - began
+    with_store.close()
+    began = time.perf_counter()
+    grader = Grader.from_directory(home)
+    answer = shipped[0].reference_answers[0].text
+    grader.grade(items[0], answer)
+    start = time.perf_counter() - began
+    chosen = items[:: max(1, count // 100)][:100]
+    for item in chosen:
+        grader.grade(item, answer)
+    began = time.perf_counter()
+    for n, item in enumerate(chosen):
+        grader.grade(item, f"{n} {answer}")
+    took = (time.perf_counter() - began) / len(chosen) * 1000
+    grader.close()
+    return [count, embedded, start, took]
+
+
+if __name__ == "__main__":
+    main()
