@@ -58,6 +58,13 @@ class ScopeMissingError(HTTPException):
         super().__init__(403, f"The key lacks the scope {scope!r}.")
 
 
+class TokenMismatchError(HTTPException):
+    """The token is valid, and not for what is asked."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(403, f"The token is not for this {what}.")
+
+
 class BodyTooLargeError(HTTPException):
     """The body has more bytes than are accepted."""
 

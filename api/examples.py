@@ -311,3 +311,23 @@ ROW_PAGE: dict[str, Any] = {
     ],
     "next_first": 52,
 }
+NEW_TOKENS: dict[str, Example] = {
+    "page": {"summary": "For a page of a quiz", "value": {"item_ids": ["dropout"], "origin": "https://quiz.example"}},
+    "person": {
+        "summary": "For one person's attempt",
+        "value": {
+            "item_ids": ["dropout", "optimiser"],
+            "expires_in_s": 3_600,
+            "origin": "https://quiz.example",
+            "subject_id": "person-5",
+            "attempt_id": "attempt-17",
+            "store": True,
+        },
+    },
+}
+TOKEN: dict[str, Any] = {
+    "token": "gt_kR5o2mTQmXq0mS1n6zv9b1yH3u8WcD4eF7gJ0lLpAaE",
+    "expires_at": "2026-03-01T09:45:00.120000Z",
+    "bank_id": "shipped",
+    "item_ids": ["dropout"],
+}

@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
+from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
@@ -28,6 +29,7 @@ PAGE_HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+STATIC = StaticFiles(directory=FOLDER / "static")
 _templates = Jinja2Templates(directory=FOLDER / "templates")
 _templates.env.filters["point_name"] = point_name
 _COOKIE = "language"
