@@ -27,7 +27,7 @@ _UNIT_BYTES = 1_000
 _TOKEN_RATE = "60/minute"  # noqa: S105 a rate, and no token
 # Where a page's own look-up leaves who is asking.
 ENTERED = "access"
-_BEARER = HTTPBearer(auto_error=False, description="A key as `grader keys create` shows it.")
+BEARER = HTTPBearer(auto_error=False, description="A key as `grader keys create` shows it.")
 _NO_KEYS = (
     "The service has no keys yet, and without keys it answers programs of its own machine only. "
     "Run `grader keys create` there, and send the key with the header Authorization: Bearer KEY."
@@ -37,7 +37,7 @@ _NO_KEYS = (
 REFUSALS = (UnauthenticatedError, ScopeMissingError, TokenMismatchError, RateLimitedError)
 
 
-def get_access(request: Request, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> Access:
+def get_access(request: Request, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> Access:
     """Return who is asking.
 
     Raises:
@@ -101,15 +101,14 @@ async def limit_rate(request: Request, access: AccessDep) -> None:
     Raises:
         RateLimitedError: If it is more than the key's limit, or a token's own.
     """
-    size = len(await request.body())
     if access.bound is not None:
-        count(request, _TOKEN_RATE, access.bound.token_id, size)
+        count(request, _TOKEN_RATE, access.bound.token_id, len(await request.body()))
     if access.key_id:
-        count(request, _rate_of(request, access), access.key_id, size)
+        count(request, _rate_of(request, access), access.key_id, len(await request.body()))
 
 
 def limit_upload_rate(request: Request, access: AccessDep) -> None:
-    """Count what a key sends before it is read, by the length that it is said to have.
+    """Count what a key sends before it is read, or after it was read as a form, by the length that it is said to have.
 
     Raises:
         RateLimitedError: If it is more than the key's limit.

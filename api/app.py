@@ -25,7 +25,7 @@ from api.keys import KEYLESS, ensure_tenant, has_keys
 from api.metrics import Metrics
 from api.middleware import MAX_BODY_BYTES, BodyLimit, SecurityHeaders, TokenCors
 from api.pages.rendering import STATIC
-from api.routers import banks, batch_pages, grades, health, items, jobs, pages, results, reviews, tokens, usage, webhooks
+from api.routers import banks, batch_pages, grades, health, items, jobs, pages, results, reviews, sign_in, tokens, usage, webhooks
 from api.settings import Settings
 from api.storage import migrations
 from api.storage.database import Database, parse_url
@@ -76,7 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(TokenCors)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(logs.RequestLog, metrics=metrics)
-    for module in (grades, tokens, jobs, items, banks, results, reviews, webhooks, usage, health, pages, batch_pages):
+    for module in (grades, tokens, jobs, items, banks, results, reviews, webhooks, usage, health, pages, batch_pages, sign_in):
         app.include_router(module.router)
     app.mount("/static", STATIC, name="static")
     return app

@@ -51,6 +51,17 @@ class UnauthenticatedError(HTTPException):
         super().__init__(401, detail, {"WWW-Authenticate": "Bearer"})
 
 
+class SignInNeededError(UnauthenticatedError):
+    """Nobody has signed in, and a page is for those who have."""
+
+
+class ForeignFormError(HTTPException):
+    """A form was sent by a page of another site."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "This form was sent by a page of another site, so nothing was done.")
+
+
 class ScopeMissingError(HTTPException):
     """The key is valid and not for this."""
 

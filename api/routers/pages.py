@@ -13,6 +13,7 @@ from api import access
 from api.bank_shapes import SHIPPED
 from api.dependencies import GraderDep, take_slot
 from api.keys import Scope
+from api.pages.access import guard
 from api.pages.practice import MAX_INTERVIEW, interview, pieces, sections
 from api.pages.rendering import PageRoute, base_of, render
 from api.providers import ItemsDep
@@ -41,7 +42,7 @@ router = APIRouter(
     route_class=PageRoute,
     include_in_schema=False,
     default_response_class=HTMLResponse,
-    dependencies=[Depends(access.requires(Scope.GRADE)), Depends(access.limit_rate)],
+    dependencies=[Depends(guard(Scope.GRADE, public=True)), Depends(access.limit_upload_rate)],
 )
 
 

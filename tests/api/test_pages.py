@@ -77,11 +77,12 @@ def test_too_long_an_answer_is_refused_with_a_sentence(client: TestClient) -> No
     assert "at most 20000 are read" in response.text
 
 
-def test_where_there_are_keys_the_pages_say_what_to_do(service: TestClient, make_key: MakeKey) -> None:
+def test_where_there_are_keys_the_pages_ask_for_one(service: TestClient, make_key: MakeKey) -> None:
     make_key(Scope.GRADE)
     response = service.get("/")
     assert response.status_code == 401
-    assert "run with keys" in response.text
+    assert "Please sign in" in response.text
+    assert 'name="key"' in response.text
 
 
 def test_a_form_of_another_site_is_not_graded(client: TestClient) -> None:
