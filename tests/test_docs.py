@@ -144,3 +144,13 @@ def test_the_compose_file_names_commands_and_settings_that_there_are() -> None:
         command.make_context(service, list(arguments))
         for name in services[service]["environment"]:
             assert name.removeprefix("GRADER_").lower() in Settings.model_fields
+
+
+def test_the_page_on_the_widget_names_every_attribute_and_property() -> None:
+    page = (ROOT / "docs" / "widget.md").read_text(encoding="utf-8")
+    script = (ROOT / "api" / "pages" / "static" / "widget.js").read_text(encoding="utf-8")
+    observed = re.search(r"observedAttributes = \[(.*?)\]", script)
+    assert observed is not None
+    assert {name for name in re.findall(r'"([\w-]+)"', observed[1]) if f"| `{name}` |" not in page} == set()
+    properties = {name for name in re.findall(r"--answer-grader-([\w-]+)", script) if not name.endswith("-ground")}
+    assert {name for name in properties if f"-{name}`" not in page} == set()
