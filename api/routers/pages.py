@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import random
+import secrets
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints
 
 from api import access
 from api.bank_shapes import SHIPPED
 from api.dependencies import GraderDep, take_slot
 from api.keys import Scope
 from api.pages.access import guard
-from api.pages.practice import MAX_INTERVIEW, interview, pieces, sections
+from api.pages.practice import MAX_INTERVIEW, interview, pieces, revealed, sections
 from api.pages.rendering import PageRoute, base_of, render
 from api.providers import ItemsDep
 from api.schemas import ItemId
 from grader.items import MAX_ANSWER_CHARS
+
+# Names an interview in the browser's own history.
+Run = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{0,16}$")]
 
 
 class Interview(BaseModel):
@@ -36,6 +41,7 @@ class Place(BaseModel):
     queue: list[ItemId] = Field(default_factory=list, max_length=MAX_INTERVIEW)
     of: int = Field(default=0, ge=0, le=MAX_INTERVIEW)
     minutes: int = Field(default=0, ge=0, le=120)
+    run: Run = ""
 
 
 router = APIRouter(
@@ -71,10 +77,8 @@ def start_interview(request: Request, items: ItemsDep, wanted: Annotated[Intervi
     chosen = interview([item for section in found for item in section.items], wanted.count, random.SystemRandom())
     if not chosen:
         return RedirectResponse(f"{base_of(request)}/", status_code=303)
-    rest = "".join(f"&queue={item_id}" for item_id in chosen[1:])
-    return RedirectResponse(
-        f"{base_of(request)}/practice/{chosen[0]}?of={len(chosen)}&minutes={wanted.minutes}{rest}", status_code=303
-    )
+    place = Place(queue=chosen, of=len(chosen), minutes=wanted.minutes, run=secrets.token_hex(4))
+    return RedirectResponse(f"{base_of(request)}{_next_address(place)}", status_code=303)
 
 
 @router.get("/practice/{item_id}")
@@ -102,21 +106,32 @@ def show_result(
     question = _question(request, items, item_id, place)
     # Browsers send line ends as they were on paper tape, and count them as one character.
     answer = candidate_answer.replace("\r\n", "\n")
-    result = grader.grade(items.get(SHIPPED, item_id).gradable, answer)
-    return render(request, "question.html", {**question, "answer": answer, "result": result, "pieces": pieces(answer, result)})
+    item = items.get(SHIPPED, item_id).gradable
+    result = grader.grade(item, answer)
+    shown = {"result": result, "pieces": pieces(answer, result), "reference": revealed(item, answer)}
+    return render(request, "question.html", {**question, "answer": answer, **shown})
+
+
+@router.get("/history")
+def show_history(request: Request, items: ItemsDep, run: Annotated[Run, Query()] = "") -> Response:
+    """Show what was practised, or one interview: the browser knows, and nobody else."""
+    return render(request, "history.html", {"questions": {i.id: i.question for i in items.every(SHIPPED)}, "run": run})
 
 
 def _question(request: Request, items: ItemsDep, item_id: str, place: Place) -> dict[str, object]:
     """Return what a page shows of a question, and where it stands in an interview."""
-    following = None
-    if place.queue:
-        rest = "".join(f"&queue={other}" for other in place.queue[1:])
-        following = f"{base_of(request)}/practice/{place.queue[0]}?of={place.of}&minutes={place.minutes}{rest}"
     return {
         "item": items.get(SHIPPED, item_id).gradable,
-        "following": following,
+        "following": f"{base_of(request)}{_next_address(place)}" if place.queue else None,
         "number": max(1, place.of - len(place.queue)) if place.of else 0,
         "of": place.of,
         "minutes": place.minutes,
+        "run": place.run,
         "most_characters": MAX_ANSWER_CHARS,
     }
+
+
+def _next_address(place: Place) -> str:
+    """Return the address of the first question that follows; it holds the others."""
+    rest = [("of", place.of), ("minutes", place.minutes), ("run", place.run), *(("queue", other) for other in place.queue[1:])]
+    return f"/practice/{place.queue[0]}?{urlencode(rest)}"

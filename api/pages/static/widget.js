@@ -123,6 +123,8 @@ function make(tag, attributes = {}, ...inside) {
   return element;
 }
 
+/** A text in its own direction: a sentence in English ends at its right, on a page in Arabic too. */
+const line = (text) => make("bdi", {}, text);
 const percent = (share) => Math.round(share * 100);
 /** Key points are named by their ids: their texts are the answer that is to be found. */
 const nameOf = (id) => id.charAt(0).toUpperCase() + id.slice(1).replaceAll("-", " ");
@@ -263,14 +265,14 @@ class AnswerGrader extends HTMLElement {
     const parts = (this.#parts = {
       question: make("p", { class: "question quiet", id: "question", part: "question", dir: "auto" }, words.loading),
       field: make("textarea", { id: "answer", part: "answer", rows: 5, maxlength: MOST_CHARACTERS, dir: "auto", required: "", "aria-describedby": "question hint" }),
-      count: make("span", { id: "count" }, words.words(0)),
+      count: make("bdi", { id: "count" }, words.words(0)),
       button: make("button", { type: "submit", class: "primary", part: "button" }, words.grade),
       form: make("form", { hidden: "" }),
       notice: make("div", { role: "alert" }),
       status: make("div", { role: "status", class: "unseen" }),
       result: make("div", { part: "result" }),
     });
-    const row = make("p", { class: "row quiet" }, make("span", { id: "hint" }, words.hint), parts.count);
+    const row = make("p", { class: "row quiet" }, make("bdi", { id: "hint" }, words.hint), parts.count);
     parts.form.append(make("label", { for: "answer" }, words.answer), parts.field, row, parts.button);
     parts.field.addEventListener("input", () => {
       parts.count.textContent = words.words(parts.field.value.split(/\s+/u).filter(Boolean).length);
@@ -326,7 +328,7 @@ class AnswerGrader extends HTMLElement {
     const sentence = words.score(score, low, high);
     const bar = make("div", { class: "bar", role: "img", "aria-label": sentence }, make("i", { class: "range" }), make("i", { class: "score" }));
     for (const [name, value] of Object.entries({ score, low, high })) bar.style.setProperty(`--${name}`, `${value}%`);
-    const mark = make("span", { class: "mark" }, make("b", {}, String(result.mark)), ` / ${result.max_mark}`);
+    const mark = make("span", { class: "mark", dir: "ltr" }, make("b", {}, String(result.mark)), ` / ${result.max_mark}`);
     const text = make("p", { class: "words", dir: "auto" });
     for (const piece of piecesOf(answer, result.key_points)) {
       text.append(piece.points.size ? Object.assign(make("mark", {}, piece.text), { points: piece.points }) : piece.text);
@@ -336,10 +338,10 @@ class AnswerGrader extends HTMLElement {
       { class: "result" },
       make("div", { class: "figure" }, make("span", { class: "grade" }, words[result.grade]), mark),
       bar,
-      make("p", { class: "quiet" }, sentence),
+      make("p", { class: "quiet" }, line(sentence)),
       // The service gives feedback in English.
-      make("ul", { lang: "en" }, ...result.feedback.map((line) => make("li", {}, line))),
-      ...(result.needs_review ? [make("p", { class: "notice" }, words.doubt)] : []),
+      make("ul", { lang: "en" }, ...result.feedback.map((said) => make("li", {}, line(said)))),
+      ...(result.needs_review ? [make("p", { class: "notice" }, line(words.doubt))] : []),
       make("p", { class: "head", id: "points" }, words.points),
       make("ol", { "aria-labelledby": "points" }, ...result.key_points.map((point, n) => this.#point(point, n, text))),
       make("p", { class: "head" }, words.yours),
@@ -349,11 +351,11 @@ class AnswerGrader extends HTMLElement {
 
   #point(point, n, text) {
     const hasProof = point.evidence.length > 0;
-    const line = make(
+    const shown = make(
       hasProof ? "button" : "span",
       { class: "point", type: hasProof ? "button" : null },
       make("span", { class: "sign", "aria-hidden": "true" }),
-      make("span", {}, nameOf(point.id)),
+      line(nameOf(point.id)),
       " ",
       make("span", { class: "verdict" }, this.#words[point.verdict]),
     );
@@ -362,10 +364,10 @@ class AnswerGrader extends HTMLElement {
       for (const piece of text.querySelectorAll("mark")) piece.classList.toggle("on", on && piece.points.has(n));
     };
     if (hasProof) {
-      for (const name of ["mouseenter", "focus", "click"]) line.addEventListener(name, () => turn(true));
-      for (const name of ["mouseleave", "blur"]) line.addEventListener(name, () => turn(false));
+      for (const name of ["mouseenter", "focus", "click"]) shown.addEventListener(name, () => turn(true));
+      for (const name of ["mouseleave", "blur"]) shown.addEventListener(name, () => turn(false));
     }
-    return make("li", { class: point.verdict }, line);
+    return make("li", { class: point.verdict }, shown);
   }
 
   /** Show what went wrong, and tell the page. */
@@ -377,7 +379,7 @@ class AnswerGrader extends HTMLElement {
     if (form.hidden) question.textContent = "";
     // What is wrong with an answer, such as its length, the service says itself.
     const message = said ?? (error.status === 422 ? error.message : words.failed);
-    const inside = [make("span", {}, message)];
+    const inside = [line(message)];
     if (again) {
       const button = make("button", { type: "button" }, words.again);
       button.addEventListener("click", again);
