@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
+from api.examples import NEW_ITEMS
 from api.keys import Scope, revoke_key
 from api.pages.access import COOKIE
 from api.storage.columns import now
@@ -184,6 +185,27 @@ def test_visitors_may_practise_where_the_setting_says_so(public: TestClient, key
     assert public.post("/practice/dropout", data=ANSWER).status_code == 403
     assert public.get("/batches").status_code == 401
     assert public.get("/v1/items").status_code == 401
+
+
+def test_own_banks_can_be_practised_by_their_owner_only(public: TestClient, make_key: MakeKey) -> None:
+    owner = make_key(Scope.ADMIN, tenant="local")
+    public.post("/v1/banks", json={"id": "physics", "title": "Physics at school"}, headers=owner)
+    item = {**(NEW_ITEMS["item"]["value"] or {}), "id": "pull"}
+    public.post("/v1/banks/physics/items", json=item, headers=owner)
+    public.post("/v1/banks/physics/publish", headers=owner)
+    for address in ("/?bank=physics", "/practice/pull?bank=physics", "/interview?bank=physics&count=1"):
+        assert public.get(address).status_code == 404
+    assert "Physics at school" not in public.get("/").text
+    sign_in(public, owner["authorization"].removeprefix("Bearer "))
+    assert "Physics at school" in public.get("/").text
+    assert 'href="/practice/pull?bank=physics"' in public.get("/?bank=physics").text
+    started = public.get("/interview?bank=physics&count=1", follow_redirects=False).headers["location"]
+    assert started.startswith("/practice/pull?bank=physics&of=1")
+    page = public.post(started, data=ANSWER, headers=OWN).text
+    assert "data-score" in page
+    assert "<details" not in page
+    sign_in(public, make_key(Scope.GRADE, tenant="south")["authorization"].removeprefix("Bearer "))
+    assert public.get("/?bank=physics").status_code == 404
 
 
 def test_visitors_are_counted_by_their_address(public: TestClient, key: str) -> None:

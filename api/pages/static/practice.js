@@ -95,9 +95,9 @@ function pointing(result) {
   }
 }
 
-function remember({ item, topic, run }, score, answer) {
+function remember({ item, question, topic, run }, score, answer) {
   const history = read(HISTORY, []);
-  history.push({ item, topic, run, score, answer, at: new Date().toISOString() });
+  history.push({ item, question, topic, run, score, answer, at: new Date().toISOString() });
   write(HISTORY, history.slice(-MOST_KEPT));
 }
 
@@ -111,9 +111,9 @@ function marking(links) {
 
 function bestOf(entries) {
   const best = new Map();
-  for (const { item, topic, score } of entries) {
+  for (const { item, question, topic, score } of entries) {
     const before = best.get(item);
-    best.set(item, { topic, score: Math.max(score, before?.score ?? 0), attempts: (before?.attempts ?? 0) + 1 });
+    best.set(item, { question, topic, score: Math.max(score, before?.score ?? 0), attempts: (before?.attempts ?? 0) + 1 });
   }
   return best;
 }
@@ -166,12 +166,12 @@ function charting(chart, best) {
 
 // The questions, those first that went worst: they are the ones to practise next.
 function listing(list, best, { practice, attempts }) {
-  const asked = document.getElementById("asked").content;
-  for (const [item, { score, attempts: n }] of [...best].sort(([, a], [, b]) => a.score - b.score)) {
+  for (const [item, { question: asked, score, attempts: n }] of [...best].sort(([, a], [, b]) => a.score - b.score)) {
     const [line, link, question, tags, often, figure] = ["li", "a", "span", "span", "span", "span"].map((tag) => document.createElement(tag));
-    link.href = practice + encodeURIComponent(item);
+    // An item of another bank than the one that ships is kept with the query that names it.
+    link.href = practice + item;
     question.className = "asked";
-    question.textContent = asked.querySelector(`[data-item="${CSS.escape(item)}"]`)?.textContent ?? item;
+    question.textContent = asked ?? item;
     tags.className = "tags";
     often.className = "tag";
     often.textContent = attempts.replace("{n}", n);
