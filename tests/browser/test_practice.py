@@ -57,7 +57,7 @@ def test_a_question_is_chosen_answered_and_answered_better(page: Page, keep: Cal
     expect(page.locator("details p").first).to_be_visible()
     page.goto("/")
     expect(page.locator("[data-item=dropout] .best")).to_have_text(re.compile(r"\d+ %"))
-    page.get_by_role("link", name="Your practice").click()
+    page.get_by_role("link", name="Your progress").click()
     expect(page.get_by_role("heading", name="Everything so far")).to_be_visible()
     expect(page.locator("meter")).to_have_count(1)
     expect(page.locator(".questions .tag")).to_have_text("attempts: 2")
