@@ -76,7 +76,8 @@ function show(results, result) {
   }
   results.prepend(result);
   pointing(result);
-  result.scrollIntoView({ block: "nearest" });
+  // A frame later: what is put in and scrolled at once counts as a page that jumps.
+  requestAnimationFrame(() => requestAnimationFrame(() => result.scrollIntoView({ block: "nearest" })));
 }
 
 // Pointing at a key point shows the words of the answer that earned it.
