@@ -16,30 +16,42 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from limits import RateLimitItem
 
 from api.dependencies import state_of
-from api.errors import RateLimitedError, ScopeMissingError, UnauthenticatedError
+from api.errors import RateLimitedError, ScopeMissingError, TokenMismatchError, UnauthenticatedError
 from api.keys import KEYLESS, Access, KeyRefusedError, Scope, authenticate, has_keys
+from api.middleware import TOKEN_ROUTES
+from api.passes import TOKEN_PREFIX, PassKind, admit
 from api.storage.database import Store
 
 _UNIT_BYTES = 1_000
-_BEARER = HTTPBearer(auto_error=False, description="A key as `grader keys create` shows it.")
+# One learner must not use up what all learners of a site share.
+_TOKEN_RATE = "60/minute"  # noqa: S105 a rate, and no token
+# Where a page's own look-up leaves who is asking.
+ENTERED = "access"
+BEARER = HTTPBearer(auto_error=False, description="A key as `grader keys create` shows it.")
 _NO_KEYS = (
     "The service has no keys yet, and without keys it answers programs of its own machine only. "
     "Run `grader keys create` there, and send the key with the header Authorization: Bearer KEY."
 )
 
-# What `ask` may answer with; routes that need it declare these.
-REFUSALS = (UnauthenticatedError, ScopeMissingError, RateLimitedError)
+# What every route may answer with that asks for access.
+REFUSALS = (UnauthenticatedError, ScopeMissingError, TokenMismatchError, RateLimitedError)
 
 
-def get_access(request: Request, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> Access:
+def get_access(request: Request, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> Access:
     """Return who is asking.
 
     Raises:
-        UnauthenticatedError: If the key is not valid, or missing where one is needed.
+        UnauthenticatedError: If the key or token is not valid, or missing where one is needed.
+        TokenMismatchError: If a token is not for this.
     """
+    entered = request.scope.get(ENTERED)
+    if isinstance(entered, Access):
+        return entered
     database = state_of(request)["database"]
     if sent is not None:
         try:
+            if sent.credentials.startswith(TOKEN_PREFIX):
+                return _with_token(request, admit(database, sent.credentials, PassKind.TOKEN))
             return authenticate(database, sent.credentials)
         except KeyRefusedError as error:
             raise UnauthenticatedError(str(error)) from None
@@ -48,6 +60,23 @@ def get_access(request: Request, sent: Annotated[HTTPAuthorizationCredentials | 
     if not _is_of_this_machine(request):
         raise UnauthenticatedError(_NO_KEYS)
     return KEYLESS
+
+
+def _with_token(request: Request, access: Access) -> Access:
+    """Return what a token allows, where it is for this route and comes from its own site."""
+    if (request.method, getattr(request.scope.get("route"), "path", "")) not in TOKEN_ROUTES:
+        raise TokenMismatchError("address")
+    own = f"{request.url.scheme}://{request.headers.get('host', '')}"
+    origin = request.headers.get("origin")
+    if access.bound is not None and access.bound.origin is not None:
+        # A page of the service itself sends none when it only reads.
+        welcome = (origin or own) == access.bound.origin
+    else:
+        allowed = state_of(request)["settings"].cors_origins
+        welcome = origin is None or origin in {own, *allowed} or "*" in allowed
+    if not welcome:
+        raise TokenMismatchError("origin")
+    return access
 
 
 AccessDep = Annotated[Access, Depends(get_access)]
@@ -67,34 +96,44 @@ def requires(scope: Scope) -> Callable[[Access], None]:
 
 
 async def limit_rate(request: Request, access: AccessDep) -> None:
-    """Count what a key sends, by its bytes; what is sent without keys is not counted.
+    """Count what a key sends, its tokens included, by its bytes; what is sent without keys is not counted.
 
     Raises:
-        RateLimitedError: If it is more than the key's limit.
+        RateLimitedError: If it is more than the key's limit, or a token's own.
     """
+    if access.bound is not None:
+        count(request, _TOKEN_RATE, access.bound.token_id, len(await request.body()))
     if access.key_id:
-        _count(request, access, len(await request.body()))
+        count(request, _rate_of(request, access), access.key_id, len(await request.body()))
 
 
 def limit_upload_rate(request: Request, access: AccessDep) -> None:
-    """Count what a key sends before it is read, by the length that it is said to have.
+    """Count what a key sends before it is read, or after it was read as a form, by the length that it is said to have.
 
     Raises:
         RateLimitedError: If it is more than the key's limit.
     """
     announced = request.headers.get("content-length", "")
     if access.key_id:
-        _count(request, access, int(announced) if announced.isdecimal() else 0)
+        count(request, _rate_of(request, access), access.key_id, int(announced) if announced.isdecimal() else 0)
 
 
-def _count(request: Request, access: Access, size: int) -> None:
-    state = state_of(request)
-    limit = _parsed(access.rate_limit or state["settings"].rate_limit)
+def count(request: Request, rate: str, who: str, size: int) -> None:
+    """Count some bytes that somebody sends.
+
+    Raises:
+        RateLimitedError: If it is more than the rate allows.
+    """
+    limiter, limit = state_of(request)["limiter"], _parsed(rate)
     # A body that is larger than the whole limit passes when nothing else was sent, or it never could.
     cost = min(limit.amount, max(1, math.ceil(size / _UNIT_BYTES)))
-    if not state["limiter"].hit(limit, access.key_id, cost=cost):
-        wait = state["limiter"].get_window_stats(limit, access.key_id).reset_time - time.time()
+    if not limiter.hit(limit, who, cost=cost):
+        wait = limiter.get_window_stats(limit, who).reset_time - time.time()
         raise RateLimitedError(str(limit), max(1, math.ceil(wait)))
+
+
+def _rate_of(request: Request, access: Access) -> str:
+    return access.rate_limit or state_of(request)["settings"].rate_limit
 
 
 def get_store(request: Request, access: AccessDep) -> Store:

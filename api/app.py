@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
@@ -25,9 +24,9 @@ from api.dependencies import State
 from api.jobs.work import Work
 from api.keys import KEYLESS, ensure_tenant, has_keys
 from api.metrics import Metrics
-from api.middleware import MAX_BODY_BYTES, BodyLimit, SecurityHeaders
-from api.pages.rendering import FOLDER
-from api.routers import banks, batch_pages, grades, health, items, jobs, pages, results, reviews, usage, webhooks
+from api.middleware import MAX_BODY_BYTES, BodyLimit, SecurityHeaders, TokenCors
+from api.pages.rendering import STATIC
+from api.routers import banks, batch_pages, grades, health, items, jobs, pages, results, reviews, sign_in, tokens, usage, webhooks
 from api.settings import Settings
 from api.slots import Slots
 from api.storage import migrations
@@ -76,11 +75,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         allow_headers=["*"],
         expose_headers=["Retry-After", "X-Request-ID", "Idempotent-Replayed"],
     )
+    app.add_middleware(TokenCors)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(logs.RequestLog, metrics=metrics)
-    for module in (grades, jobs, items, banks, results, reviews, webhooks, usage, health, pages, batch_pages):
+    for module in (grades, tokens, jobs, items, banks, results, reviews, webhooks, usage, health, pages, batch_pages, sign_in):
         app.include_router(module.router)
-    app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
+    app.mount("/static", STATIC, name="static")
     return app
 
 

@@ -190,7 +190,8 @@ def _draft(session: Session, bank: Bank, item: Item) -> bool:
     body = item.model_dump_json()
     of_item = select(ItemVersion).where(ItemVersion.bank_row_id == bank.id, ItemVersion.item_id == item.id)
     latest = session.scalars(of_item.order_by(ItemVersion.version.desc()).limit(1)).first()
-    if latest is not None and latest.body == body:
+    # Compared as items: what was written down by an earlier version may lack a field that has its default.
+    if latest is not None and Item.model_validate_json(latest.body) == item:
         return latest.state == ItemState.DRAFT
     if latest is not None and latest.state == ItemState.DRAFT:
         latest.body, latest.content_hash = body, item.content_hash

@@ -51,11 +51,29 @@ class UnauthenticatedError(HTTPException):
         super().__init__(401, detail, {"WWW-Authenticate": "Bearer"})
 
 
+class SignInNeededError(UnauthenticatedError):
+    """Nobody has signed in, and a page is for those who have."""
+
+
+class ForeignFormError(HTTPException):
+    """A form was sent by a page of another site."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "This form was sent by a page of another site, so nothing was done.")
+
+
 class ScopeMissingError(HTTPException):
     """The key is valid and not for this."""
 
     def __init__(self, scope: str) -> None:
         super().__init__(403, f"The key lacks the scope {scope!r}.")
+
+
+class TokenMismatchError(HTTPException):
+    """The token is valid, and not for what is asked."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(403, f"The token is not for this {what}.")
 
 
 class BodyTooLargeError(HTTPException):

@@ -95,7 +95,7 @@ STORED_RESULT: dict[str, Any] = {
     "key_name": "quiz",
     "bank_id": "shipped",
     "item_id": "dropout",
-    "item_version": "2026.1",
+    "item_version": "2026.2",
     "content_hash": "7127ea0f8d5b000000000000000000000000000000000000000000000000000",
     "attempt_id": "attempt-17",
     "subject_id": "person-5",
@@ -134,7 +134,7 @@ INFO: dict[str, Any] = {
     "version": "0.1.0",
     "signature": _SIGNATURE,
     "encoder": "all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v2",
-    "bank": {"version": "2026.1", "items": 30},
+    "bank": {"version": "2026.2", "items": 30},
     "limits": {
         "max_answer_chars": 20_000,
         "max_batch_rows": 1_000,
@@ -310,4 +310,24 @@ ROW_PAGE: dict[str, Any] = {
         {"number": 2, "values": {"item_id": "no-such-item", "student": "17"}, "problem": "No item 'no-such-item' in the bank."}
     ],
     "next_first": 52,
+}
+NEW_TOKENS: dict[str, Example] = {
+    "page": {"summary": "For a page of a quiz", "value": {"item_ids": ["dropout"], "origin": "https://quiz.example"}},
+    "person": {
+        "summary": "For one person's attempt",
+        "value": {
+            "item_ids": ["dropout", "optimiser"],
+            "expires_in_s": 3_600,
+            "origin": "https://quiz.example",
+            "subject_id": "person-5",
+            "attempt_id": "attempt-17",
+            "store": True,
+        },
+    },
+}
+TOKEN: dict[str, Any] = {
+    "token": "gt_kR5o2mTQmXq0mS1n6zv9b1yH3u8WcD4eF7gJ0lLpAaE",
+    "expires_at": "2026-03-01T09:45:00.120000Z",
+    "bank_id": "shipped",
+    "item_ids": ["dropout"],
 }

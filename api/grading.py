@@ -15,6 +15,7 @@ from api.metrics import Metrics
 from api.problems import Location, Problem, problem_of, validation_problem
 from api.results import NewResult, Results
 from api.schemas import BatchResult, BatchRow, GradeBatch, GradedAnswer, GradeRequest
+from api.tokens import narrowed
 from api.usage import UsageBook
 from grader import Grader, GraderError, GradingResult
 
@@ -36,7 +37,10 @@ class Grading:
 
         Raises:
             ItemNotFoundError: If the bank has no item with the id.
+            TokenMismatchError: If it is a token that asks, and is for something else.
         """
+        if self.access.bound is not None:
+            request = narrowed(request, self.access.bound)
         held = self.items.find(request)
         began = time.perf_counter()
         result = self.answers.grade(self.grader, self.access.tenant_id, held.gradable, request.candidate_answer)

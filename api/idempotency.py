@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
-from api.access import StoreDep
+from api.access import AccessDep, StoreDep
 from api.errors import KeyReusedError, StillRunningError
 from api.schemas import SubjectId
 from api.storage.columns import new_id, now
@@ -96,7 +96,7 @@ class IdempotentRoute(APIRoute):
         return keeping
 
 
-async def claim_key(request: Request, store: StoreDep, idempotency_key: IdempotencyKey = None) -> None:
+async def claim_key(request: Request, store: StoreDep, access: AccessDep, idempotency_key: IdempotencyKey = None) -> None:
     """Claim a key for this request.
 
     Raises:
@@ -108,6 +108,10 @@ async def claim_key(request: Request, store: StoreDep, idempotency_key: Idempote
         body = await request.body()
         digest = hashlib.sha256(body).digest()
         names = _names_in(body)
+        if access.bound is not None:
+            # Whoever holds a token must not take the names of requests that the site's own server sends.
+            idempotency_key = hashlib.sha256(f"{access.bound.token_id} {idempotency_key}".encode()).hexdigest()
+            names |= {f"{kind}:{name}" for kind, name in access.bound.names() if name is not None}
         request.scope["claim"] = await run_in_threadpool(_claim, store, idempotency_key, _hash_of(request, digest), names)
 
 

@@ -10,7 +10,8 @@ from functools import lru_cache
 from sqlalchemy import Select, select
 
 from api.bank_shapes import SHIPPED, ItemState
-from api.errors import BankNotFoundError
+from api.errors import BankNotFoundError, TokenMismatchError
+from api.keys import Bound
 from api.schemas import GradeRequest
 from api.storage.database import Store
 from api.storage.tables import Bank, ItemVersion
@@ -35,6 +36,8 @@ class Items:
 
     shipped: ItemBank
     store: Store
+    # Where it is a token that asks.
+    bound: Bound | None = None
     # A batch names few items many times.
     _found: dict[tuple[str, str], HeldAgainst] = field(default_factory=dict)
 
@@ -44,8 +47,11 @@ class Items:
         Raises:
             BankNotFoundError: If the tenant has no bank of this id, or it is archived.
             ItemNotFoundError: If the bank has no published item of this id.
+            TokenMismatchError: If it is a token that asks, and is for other items.
         """
         if request.item is not None:
+            if self.bound is not None:
+                raise TokenMismatchError("item")
             return HeldAgainst(gradable=request.item)
         return self.get(request.bank_id or SHIPPED, request.item_id or "")
 
@@ -55,8 +61,11 @@ class Items:
         Raises:
             BankNotFoundError: If the tenant has no bank of this id, or it is archived.
             ItemNotFoundError: If the bank has no published item of this id.
+            TokenMismatchError: If it is a token that asks, and is for other items.
         """
         key = (bank_id, item_id)
+        if self.bound is not None and not (bank_id == self.bound.bank_id and item_id in self.bound.item_ids):
+            raise TokenMismatchError("item_id")
         if key not in self._found:
             self._found[key] = self._shipped(item_id) if bank_id == SHIPPED else self._own(bank_id, item_id)
         return self._found[key]

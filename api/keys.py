@@ -37,6 +37,23 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """What a token is bound to: the items that it grades answers to, whose attempt that is, and whether it is stored."""
+
+    token_id: str
+    bank_id: str
+    item_ids: frozenset[str]
+    origin: str | None
+    attempt_id: str | None
+    subject_id: str | None
+    store: bool | None
+
+    def names(self) -> tuple[tuple[str, str | None], ...]:
+        """Return the attempt and the person, each with what it is."""
+        return (("attempt", self.attempt_id), ("subject", self.subject_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """Who is asking, and what they may do."""
 
@@ -46,6 +63,8 @@ class Access:
     scopes: frozenset[Scope]
     store_results: bool = False
     rate_limit: str | None = None
+    # Where it is a token that asks.
+    bound: Bound | None = None
 
     def may(self, scope: Scope) -> bool:
         """Tell whether a scope is among those of the key; `admin` holds all of them."""
@@ -66,8 +85,8 @@ class KeyNotFoundError(GraderError):
 class KeyRefusedError(GraderError):
     """The key is unknown, has expired or was revoked; which of them is not told."""
 
-    def __init__(self) -> None:
-        super().__init__("The key is not valid.")
+    def __init__(self, what: str = "key") -> None:
+        super().__init__(f"The {what} is not valid.")
 
 
 def create_key(
@@ -117,7 +136,7 @@ def rotate_key(database: Database, prefix: str, *, overlap: timedelta) -> tuple[
     """
     with database.system() as session:
         old = session.scalar(select(ApiKey).where(ApiKey.prefix == prefix))
-        if old is None or not _is_valid(old):
+        if old is None or not is_valid(old):
             raise KeyNotFoundError(prefix)
         same = {name: getattr(old, name) for name in ("tenant_id", "name", "scopes", "expires_at", "store_results", "rate_limit")}
         row = ApiKey(**same)
@@ -165,9 +184,14 @@ def authenticate(database: Database, key: str) -> Access:
     prefix, secret = shape.groups()
     with database.system(read_only=True) as session:
         row = session.scalar(select(ApiKey).where(ApiKey.prefix == prefix))
-    same = hmac.compare_digest(_hash(secret), row.secret_hash if row is not None else "0" * 64)
-    if row is None or not same or not _is_valid(row):
+    same = hmac.compare_digest(hash_of(secret), row.secret_hash if row is not None else "0" * 64)
+    if row is None or not same or not is_valid(row):
         raise KeyRefusedError
+    return access_of(row)
+
+
+def access_of(row: ApiKey) -> Access:
+    """Return what a key that is valid may do."""
     return Access(
         tenant_id=row.tenant_id,
         key_id=row.id,
@@ -181,13 +205,15 @@ def authenticate(database: Database, key: str) -> Access:
 def _give_secret(row: ApiKey) -> str:
     """Give a row a prefix and the hash of a secret, and return the key."""
     row.prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-    row.secret_hash = _hash(secret)
+    row.secret_hash = hash_of(secret)
     return f"gk_{row.prefix}_{secret}"
 
 
-def _hash(secret: str) -> str:
+def hash_of(secret: str) -> str:
+    """Return what is kept of a secret of 256 random bits, which nobody can guess: its SHA-256."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _is_valid(row: ApiKey) -> bool:
+def is_valid(row: ApiKey) -> bool:
+    """Tell whether a key is neither revoked nor expired."""
     return row.revoked_at is None and (row.expires_at is None or now() < row.expires_at)

@@ -8,7 +8,7 @@ from fastapi import Depends
 
 from api.access import AccessDep, StoreDep
 from api.banks import Banks
-from api.dependencies import AnswersDep, BankDep, GraderDep, MetricsDep
+from api.dependencies import AnswersDep, BankDep, DatabaseDep, GraderDep, MetricsDep
 from api.grading import Grading
 from api.items import Items
 from api.jobs.book import Jobs
@@ -16,13 +16,14 @@ from api.jobs.intake import Intake
 from api.regrading import Regrading
 from api.results import Results
 from api.reviews import Reviews
+from api.tokens import Tokens
 from api.usage import UsageBook
 from api.webhooks.book import Webhooks
 
 
-def get_items(bank: BankDep, store: StoreDep) -> Items:
+def get_items(bank: BankDep, store: StoreDep, access: AccessDep) -> Items:
     """Return the items that answers may be held against."""
-    return Items(bank, store)
+    return Items(bank, store, access.bound)
 
 
 def get_banks(bank: BankDep, store: StoreDep) -> Banks:
@@ -64,6 +65,14 @@ def get_intake(items: ItemsDep, store: StoreDep, access: AccessDep) -> Intake:
 
 IntakeDep = Annotated[Intake, Depends(get_intake)]
 JobsDep = Annotated[Jobs, Depends(get_jobs)]
+
+
+def get_tokens(database: DatabaseDep, items: ItemsDep, access: AccessDep) -> Tokens:
+    """Return what makes tokens."""
+    return Tokens(database=database, items=items, access=access)
+
+
+TokensDep = Annotated[Tokens, Depends(get_tokens)]
 
 
 def get_usage(store: StoreDep) -> UsageBook:

@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 from api.errors import ResultNotFoundError, SubjectNotFoundError
 from api.items import HeldAgainst
 from api.jobs.erasure import delete_jobs, erase_rows
+from api.passes import delete_expired
 from api.schemas import GradeRequest
 from api.storage.columns import new_id, oldest_id
 from api.storage.database import Store
-from api.storage.tables import Delivery, GradedItem, Replay, ReplayName, Result
+from api.storage.tables import Delivery, GradedItem, Pass, Replay, ReplayName, Result
 from api.stored import Erased, ResultFilter, ResultPage, StoredFilter, StoredResult
 from grader import Gradable, GradingResult
 
@@ -96,10 +97,12 @@ class Results:
             if attempt_id is not None:
                 replays = _delete_replays(session, f"attempt:{attempt_id}")
                 job_rows = erase_rows(session, attempt_id=attempt_id)
+                session.execute(delete(Pass).where(Pass.attempt_id == attempt_id))
             if before is not None:
                 replays = _deleted(session.execute(delete(Replay).where(Replay.id < oldest_id(before))))
                 job_rows = delete_jobs(session, before)
                 session.execute(delete(Delivery).where(Delivery.id < oldest_id(before)))
+                delete_expired(session)
         self.store.database.forget()
         return Erased(results=results, replays=replays, job_rows=job_rows)
 
@@ -113,7 +116,8 @@ class Results:
             results = _deleted(session.execute(delete(Result).where(Result.subject_id == subject_id)))
             replays = _delete_replays(session, f"subject:{subject_id}")
             job_rows = erase_rows(session, subject_id=subject_id)
-        if not results + replays + job_rows:
+            tokens = _deleted(session.execute(delete(Pass).where(Pass.subject_id == subject_id)))
+        if not results + replays + job_rows + tokens:
             raise SubjectNotFoundError
         self.store.database.forget()
         return Erased(results=results, replays=replays, job_rows=job_rows)

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     webhook_private_targets: bool = Field(
         default=False, description="Whether webhooks may be at addresses of private networks and of this machine."
     )
+    public_practice: bool = Field(
+        default=False, description="Whether everyone may practise on the pages without signing in, where there are keys."
+    )
     rate_limit: RateLimit = Field(
         default="6000/minute",
         description="What a key may send, where it has no limit of its own: units of 1,000 bytes; a request is one at least.",

@@ -1,8 +1,9 @@
 """Items from a text that holds many: YAML, JSONL or CSV. Every problem of every item is reported, not the first one only.
 
 CSV has one row for an item and the columns `id, topic, section, difficulty, question, reference_short, reference_full`; it may
-have `max_mark`, `reference_alternative`, and for N from 1 on `key_point_N`, `key_point_N_weight`, `key_point_N_keywords`, where
-keywords are written `dropout | drop out ; random`: a semicolon between terms, a bar between other words for the same term.
+have `max_mark`, `reveal_reference` (true or false), `reference_alternative`, and for N from 1 on `key_point_N`,
+`key_point_N_weight`, `key_point_N_keywords`, where keywords are written `dropout | drop out ; random`: a semicolon between terms,
+a bar between other words for the same term.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ MAX_IMPORT_ITEMS = 1_000
 # YAML is read by Python, 0.1 MB in a second or so.
 _MAX_YAML_BYTES = 1_000_000
 _REQUIRED = ("id", "topic", "section", "difficulty", "question", "reference_short", "reference_full")
-_OPTIONAL = ("max_mark", "reference_alternative")
+_OPTIONAL = ("max_mark", "reveal_reference", "reference_alternative")
 _KEY_POINT = re.compile(r"key_point_([1-9]|[12][0-9]|30)(?:_(weight|keywords))?", re.ASCII)
 
 
@@ -141,7 +142,7 @@ def _check_header(names: list[str]) -> None:
 def _item_of_row(row: Mapping[str, str]) -> dict[str, object]:
     """Return a row in the shape of an item; what is blank is left out, so that its absence is what is reported."""
     given = {name: value for name, value in row.items() if value.strip()}
-    item: dict[str, object] = {name: given[name] for name in (*_REQUIRED[:5], "max_mark") if name in given}
+    item: dict[str, object] = {name: given[name] for name in (*_REQUIRED[:5], *_OPTIONAL[:2]) if name in given}
     item["reference_answers"] = [
         {"kind": kind, "text": given[f"reference_{kind}"]} for kind in ReferenceKind if f"reference_{kind}" in given
     ]

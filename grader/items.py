@@ -177,6 +177,10 @@ class Item(Gradable):
     topic: Line
     section: Line
     difficulty: Difficulty
+    # Here and not among what is gradable: it changes no mark, and so no hash.
+    reveal_reference: bool = Field(
+        default=False, description="Whether a learner who practises may see a reference answer, once there was an attempt."
+    )
     question: Text
     reference_answers: tuple[ReferenceAnswer, ...] = Field(min_length=2, max_length=20)
     key_points: tuple[KeyPoint, ...] = Field(min_length=1, max_length=30)

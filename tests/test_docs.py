@@ -6,10 +6,14 @@ import json
 import os
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import Request, urlopen
 
 import click
 import pytest
@@ -144,3 +148,56 @@ def test_the_compose_file_names_commands_and_settings_that_there_are() -> None:
         command.make_context(service, list(arguments))
         for name in services[service]["environment"]:
             assert name.removeprefix("GRADER_").lower() in Settings.model_fields
+
+
+def test_the_integrators_quiz_runs_as_it_stands(grader_home: Path, tmp_path: Path) -> None:
+    ports = {name: str(free_port()) for name in ("PORT", "QUIZ_PORT")}
+    python = shlex.quote(sys.executable)
+    block = next(block for block in blocks("sh") if "quiz/server.py" in block)
+    block = f'grader() {{ {python} -m grader "$@"; }}\n' + block.replace("python3", python)
+    environment = {**os.environ, **ports, "GRADER_HOME": str(grader_home)}
+    environment["GRADER_DATABASE_URL"] = f"sqlite:///{tmp_path / 'quiz.sqlite'}"
+    run = subprocess.Popen(["bash", "-euc", block], cwd=ROOT, env=environment, start_new_session=True)
+    try:
+        grader, quiz = f"http://127.0.0.1:{ports['PORT']}", f"http://127.0.0.1:{ports['QUIZ_PORT']}"
+        wait_for(f"{grader}/readyz")
+        page = wait_for(quiz)
+        for line in blocks("html")[0].splitlines():
+            assert line.replace("http://127.0.0.1:8000", grader) in page
+        headers = {"Origin": quiz, "Content-Type": "application/json"}
+        token = json.loads(wait_for(f"{quiz}/token", {"item_id": "dropout"}, headers))["token"]
+        body = {"item_id": "dropout", "candidate_answer": "Random neurons are switched off in training."}
+        graded = wait_for(f"{grader}/v1/grades", body, {**headers, "Authorization": f"Bearer {token}"})
+        assert json.loads(graded)["item_id"] == "dropout"
+    finally:
+        os.killpg(run.pid, signal.SIGTERM)
+        run.wait(timeout=60)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def wait_for(address: str, body: dict[str, str] | None = None, headers: dict[str, str] | None = None) -> str:
+    """Return what an address of this machine answers, once something listens there."""
+    request = Request(address, json.dumps(body).encode() if body else None, headers or {})  # noqa: S310
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urlopen(request, timeout=30) as response:  # noqa: S310
+                return str(response.read().decode())
+        except (URLError, ConnectionError):
+            assert time.monotonic() < deadline, address
+            time.sleep(0.2)
+
+
+def test_the_page_on_the_widget_names_every_attribute_and_property() -> None:
+    page = (ROOT / "docs" / "widget.md").read_text(encoding="utf-8")
+    script = (ROOT / "api" / "pages" / "static" / "widget.js").read_text(encoding="utf-8")
+    observed = re.search(r"observedAttributes = \[(.*?)\]", script)
+    assert observed is not None
+    assert {name for name in re.findall(r'"([\w-]+)"', observed[1]) if f"| `{name}` |" not in page} == set()
+    properties = {name for name in re.findall(r"--answer-grader-([\w-]+)", script) if not name.endswith("-ground")}
+    assert {name for name in properties if f"-{name}`" not in page} == set()

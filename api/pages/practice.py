@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from grader import GradingResult, Item
+from grader import Gradable, GradingResult, Item
+from grader.items import ReferenceKind
 
 MAX_INTERVIEW = 20
 
@@ -63,6 +64,16 @@ def _cut(answer: str, spans: Sequence[tuple[int, int, int]]) -> list[Piece]:
         Piece(text=answer[start:end], points=tuple(dict.fromkeys(n for s, e, n in spans if s <= start and end <= e)))
         for start, end in pairwise(cuts)
     ]
+
+
+def revealed(item: Gradable, answer: str) -> str | None:
+    """Return the reference answer that a learner may see after an attempt: the full one, if the item allows it and there was one.
+
+    An answer without a letter or digit is no attempt.
+    """
+    if not isinstance(item, Item) or not item.reveal_reference or not any(c.isalnum() for c in answer):
+        return None
+    return next(reference.text for reference in item.reference_answers if reference.kind is ReferenceKind.FULL)
 
 
 def point_name(point_id: str) -> str:

@@ -10,9 +10,12 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
+from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
+from api.errors import SignInNeededError
+from api.pages.access import is_visitor, signed_in_as
 from api.pages.practice import point_name
 from api.pages.words import LANGUAGES, language_for, words_of
 from api.problems import problem_of
@@ -28,6 +31,7 @@ PAGE_HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+STATIC = StaticFiles(directory=FOLDER / "static")
 _templates = Jinja2Templates(directory=FOLDER / "templates")
 _templates.env.filters["point_name"] = point_name
 _COOKIE = "language"
@@ -43,6 +47,11 @@ class PageRoute(APIRoute):
         async def showing(request: Request) -> Response:
             try:
                 return await handle(request)
+            except SignInNeededError:
+                following = request.url.path.removeprefix(base_of(request)) if request.method == "GET" else "/"
+                if request.url.query and request.method == "GET":
+                    following += f"?{request.url.query}"
+                page = render(request, "sign_in.html", {"following": following, "said": "needed"}, status=401)
             except (HTTPException, GraderError) as error:
                 problem = problem_of(error)
                 page = render(request, "refused.html", {"problem": problem}, status=problem.status)
@@ -58,7 +67,14 @@ def render(request: Request, template: str, context: Mapping[str, object], *, st
     """Return a page in the reader's language."""
     asked = request.query_params.get("lang")
     language = language_for(asked or request.cookies.get(_COOKIE), request.headers.get("accept-language", ""))
-    shared = {"base": base_of(request), "language": language, "languages": LANGUAGES, "t": words_of(language)}
+    shared = {
+        "base": base_of(request),
+        "language": language,
+        "languages": LANGUAGES,
+        "t": words_of(language),
+        "signed_in": signed_in_as(request),
+        "visitor": is_visitor(request),
+    }
     page = _templates.TemplateResponse(request, template, {**shared, **context}, status_code=status, headers=PAGE_HEADERS)
     if asked in LANGUAGES:
         page.set_cookie(_COOKIE, language, max_age=31_536_000, samesite="lax", httponly=True)

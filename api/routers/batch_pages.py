@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from starlette.datastructures import UploadFile
 
 from api import access
@@ -20,11 +20,12 @@ from api.errors import InvalidTableError
 from api.items import Items
 from api.jobs.shapes import UNFINISHED, WORKING, JobFilter, JobOptions, RowFilter, RowKind
 from api.keys import Scope
+from api.pages.access import guard
 from api.pages.batches import bars, preview
 from api.pages.practice import pieces_of
 from api.pages.rendering import PageRoute, base_of, render
 from api.providers import IntakeDep, ItemsDep, JobsDep
-from api.routers.jobs import JobId
+from api.routers.jobs import JobId, export_job, watch_job
 from grader import ItemNotFoundError
 from grader.batch import FORMATS
 
@@ -38,11 +39,7 @@ router = APIRouter(
     include_in_schema=False,
     default_response_class=HTMLResponse,
     # What a page may do here, a key that grades and reads results may do.
-    dependencies=[
-        Depends(access.requires(Scope.GRADE)),
-        Depends(access.requires(Scope.READ_RESULTS)),
-        Depends(access.limit_upload_rate),
-    ],
+    dependencies=[Depends(guard(Scope.GRADE, Scope.READ_RESULTS)), Depends(access.limit_upload_rate)],
 )
 
 
@@ -142,6 +139,11 @@ def show_row(request: Request, jobs: JobsDep, items: ItemsDep, job_id: JobId, nu
     if row.result is not None:
         shown["pieces"] = pieces_of(answer, row.result)
     return render(request, "batch_row.html", shown)
+
+
+# The same as the API sends; the pages' own addresses go by the session.
+router.add_api_route("/{job_id}/events", watch_job, response_class=StreamingResponse)
+router.add_api_route("/{job_id}/results", export_job, response_class=StreamingResponse)
 
 
 def _forget_old(uploads: Path) -> None:

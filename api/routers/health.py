@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from api.access import REFUSALS, get_access, limit_rate, requires
 from api.dependencies import BankDep, DatabaseDep, GraderDep, MetricsDep, SettingsDep, check_alive
-from api.errors import NotReadyError, RateLimitedError, UnauthenticatedError
+from api.errors import NotReadyError, RateLimitedError, TokenMismatchError, UnauthenticatedError
 from api.jobs.book import rows_waiting
 from api.jobs.intake import MAX_ROWS
 from api.keys import Scope
@@ -37,7 +37,7 @@ def read_readiness(_: GraderDep) -> Status:
 @router.get(
     "/v1/info",
     dependencies=[Depends(get_access), Depends(limit_rate)],
-    responses=responses(UnauthenticatedError, RateLimitedError, NotReadyError, OperationalError),
+    responses=responses(UnauthenticatedError, TokenMismatchError, RateLimitedError, NotReadyError, OperationalError),
 )
 def read_info(settings: SettingsDep, bank: BankDep, grader: GraderDep) -> Info:
     """Tell what is running."""

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import random
+import secrets
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints
 
 from api import access
-from api.bank_shapes import SHIPPED
+from api.bank_shapes import SHIPPED, BankId
 from api.dependencies import GraderDep, take_slot
+from api.errors import BankNotFoundError
+from api.items import HeldAgainst
 from api.keys import Scope
-from api.pages.practice import MAX_INTERVIEW, interview, pieces, sections
+from api.pages.access import guard, is_visitor
+from api.pages.practice import MAX_INTERVIEW, interview, pieces, revealed, sections
 from api.pages.rendering import PageRoute, base_of, render
-from api.providers import ItemsDep
+from api.providers import BanksDep, ItemsDep
 from api.schemas import ItemId
 from grader.items import MAX_ANSWER_CHARS
+
+# Names an interview in the browser's own history.
+Run = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{0,16}$")]
 
 
 class Interview(BaseModel):
@@ -35,24 +43,44 @@ class Place(BaseModel):
     queue: list[ItemId] = Field(default_factory=list, max_length=MAX_INTERVIEW)
     of: int = Field(default=0, ge=0, le=MAX_INTERVIEW)
     minutes: int = Field(default=0, ge=0, le=120)
+    run: Run = ""
 
 
 router = APIRouter(
     route_class=PageRoute,
     include_in_schema=False,
     default_response_class=HTMLResponse,
-    dependencies=[Depends(access.requires(Scope.GRADE)), Depends(access.limit_rate)],
+    dependencies=[Depends(guard(Scope.GRADE, public=True)), Depends(access.limit_upload_rate)],
 )
 
 
+def practice_bank(request: Request, bank: Annotated[BankId, Query()] = SHIPPED) -> str:
+    """Return the bank whose questions are practised.
+
+    Raises:
+        BankNotFoundError: If a visitor names another one than that which ships.
+    """
+    if bank != SHIPPED and is_visitor(request):
+        raise BankNotFoundError(bank)
+    return bank
+
+
+BankChoice = Annotated[str, Depends(practice_bank)]
+
+
 @router.get("/")
-def show_questions(request: Request, items: ItemsDep, topic: str = "", difficulty: str = "") -> Response:
+def show_questions(
+    request: Request, items: ItemsDep, banks: BanksDep, bank: BankChoice, *, topic: str = "", difficulty: str = ""
+) -> Response:
     """Show the questions to choose from."""
-    every = items.every(SHIPPED)
+    every = items.every(bank)
     return render(
         request,
         "questions.html",
         {
+            "banks": [] if is_visitor(request) else [each for each in banks.list() if each.published and not each.archived],
+            "bank": bank,
+            "query": _query(bank),
             "sections": sections(every, topic=topic, difficulty=difficulty),
             "topics": list(dict.fromkeys(item.topic for item in every)),
             "difficulties": list(dict.fromkeys(item.difficulty.value for item in every)),
@@ -64,27 +92,26 @@ def show_questions(request: Request, items: ItemsDep, topic: str = "", difficult
 
 
 @router.get("/interview")
-def start_interview(request: Request, items: ItemsDep, wanted: Annotated[Interview, Query()]) -> Response:
+def start_interview(request: Request, items: ItemsDep, bank: BankChoice, wanted: Annotated[Interview, Query()]) -> Response:
     """Lead to the first of some questions in any order; the address holds the others."""
-    found = sections(items.every(SHIPPED), topic=wanted.topic, difficulty=wanted.difficulty)
+    found = sections(items.every(bank), topic=wanted.topic, difficulty=wanted.difficulty)
     chosen = interview([item for section in found for item in section.items], wanted.count, random.SystemRandom())
     if not chosen:
-        return RedirectResponse(f"{base_of(request)}/", status_code=303)
-    rest = "".join(f"&queue={item_id}" for item_id in chosen[1:])
-    return RedirectResponse(
-        f"{base_of(request)}/practice/{chosen[0]}?of={len(chosen)}&minutes={wanted.minutes}{rest}", status_code=303
-    )
+        return RedirectResponse(f"{base_of(request)}/{_query(bank)}", status_code=303)
+    place = Place(queue=chosen, of=len(chosen), minutes=wanted.minutes, run=secrets.token_hex(4))
+    return RedirectResponse(f"{base_of(request)}{_next_address(place, bank)}", status_code=303)
 
 
 @router.get("/practice/{item_id}")
 def show_question(
     request: Request,
     items: ItemsDep,
+    bank: BankChoice,
     item_id: ItemId,
     place: Annotated[Place, Query()],
 ) -> Response:
     """Show one question with room for an answer."""
-    return render(request, "question.html", {**_question(request, items, item_id, place), "answer": "", "result": None})
+    return render(request, "question.html", {**_question(request, items.get(bank, item_id), place), "answer": "", "result": None})
 
 
 @router.post("/practice/{item_id}", dependencies=[Depends(take_slot, scope="function")])
@@ -92,30 +119,56 @@ def show_result(
     request: Request,
     items: ItemsDep,
     grader: GraderDep,
+    bank: BankChoice,
+    *,
     item_id: ItemId,
     place: Annotated[Place, Query()],
-    *,
     candidate_answer: Annotated[str, Form()] = "",
 ) -> Response:
     """Show the result of an answer below it. Nothing of it is stored."""
-    question = _question(request, items, item_id, place)
+    held = items.get(bank, item_id)
+    question = _question(request, held, place)
     # Browsers send line ends as they were on paper tape, and count them as one character.
     answer = candidate_answer.replace("\r\n", "\n")
-    result = grader.grade(items.get(SHIPPED, item_id).gradable, answer)
-    return render(request, "question.html", {**question, "answer": answer, "result": result, "pieces": pieces(answer, result)})
+    result = grader.grade(held.gradable, answer)
+    shown = {"result": result, "pieces": pieces(answer, result), "reference": revealed(held.gradable, answer)}
+    return render(request, "question.html", {**question, "answer": answer, **shown})
 
 
-def _question(request: Request, items: ItemsDep, item_id: str, place: Place) -> dict[str, object]:
+@router.get("/history")
+def show_history(request: Request, run: Annotated[Run, Query()] = "") -> Response:
+    """Show what was practised, or one interview: the browser knows, and nobody else."""
+    return render(request, "history.html", {"run": run})
+
+
+def _question(request: Request, held: HeldAgainst, place: Place) -> dict[str, object]:
     """Return what a page shows of a question, and where it stands in an interview."""
-    following = None
-    if place.queue:
-        rest = "".join(f"&queue={other}" for other in place.queue[1:])
-        following = f"{base_of(request)}/practice/{place.queue[0]}?of={place.of}&minutes={place.minutes}{rest}"
+    bank = held.bank_id or SHIPPED
     return {
-        "item": items.get(SHIPPED, item_id).gradable,
-        "following": following,
+        "item": held.gradable,
+        "query": _query(bank),
+        "following": f"{base_of(request)}{_next_address(place, bank)}" if place.queue else None,
         "number": max(1, place.of - len(place.queue)) if place.of else 0,
         "of": place.of,
         "minutes": place.minutes,
+        "run": place.run,
         "most_characters": MAX_ANSWER_CHARS,
     }
+
+
+def _query(bank: str) -> str:
+    """Return what an address says of the bank, which is nothing for the one that ships."""
+    return "" if bank == SHIPPED else f"?bank={bank}"
+
+
+def _next_address(place: Place, bank: str) -> str:
+    """Return the address of the first question that follows; it holds the others."""
+    named = [] if bank == SHIPPED else [("bank", bank)]
+    rest = [
+        *named,
+        ("of", place.of),
+        ("minutes", place.minutes),
+        ("run", place.run),
+        *(("queue", other) for other in place.queue[1:]),
+    ]
+    return f"/practice/{place.queue[0]}?{urlencode(rest)}"

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from api import access
 from api.access import AccessDep
-from api.errors import RateLimitedError, UnauthenticatedError
+from api.errors import RateLimitedError, TokenMismatchError, UnauthenticatedError
 from api.problems import responses
 from api.providers import UsageDep
 from api.usage import UsageFilter, UsageReport
@@ -19,7 +19,9 @@ router = APIRouter(
     prefix="/v1/usage",
     tags=["service"],
     dependencies=[Depends(access.limit_rate)],
-    responses=responses(UnauthenticatedError, RateLimitedError, RequestValidationError, OperationalError, Exception),
+    responses=responses(
+        UnauthenticatedError, TokenMismatchError, RateLimitedError, RequestValidationError, OperationalError, Exception
+    ),
 )
 
 

@@ -58,6 +58,27 @@ class ApiKey(TenantOwned, Base):
     revoked_at: Mapped[datetime | None]
 
 
+class Pass(TenantOwned, Base):
+    """What stands for a key for a while: a token for a few items in a page of another site, or a person's session."""
+
+    __tablename__ = "passes"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    # Null while there are no keys at all.
+    key_id: Mapped[str | None] = mapped_column(String(32), ForeignKey("api_keys.id", ondelete="CASCADE"), index=True)
+    # What a token is bound to; the ids of items with spaces between them.
+    bank_id: Mapped[str | None] = mapped_column(String(80))
+    item_ids: Mapped[str | None] = mapped_column(Text)
+    origin: Mapped[str | None] = mapped_column(String(300))
+    attempt_id: Mapped[str | None] = mapped_column(String(200))
+    subject_id: Mapped[str | None] = mapped_column(String(200), index=True)
+    store: Mapped[bool | None]
+
+
 class GradedItem(TenantOwned, Base):
     """The exact content that a stored answer was held against, kept once for all answers to it."""
 

@@ -23,12 +23,12 @@ REQUEST_EXAMPLES = {
     f"{name}-{key}": (path, operation, example["value"])
     for name, (_, path, operation) in OPERATIONS.items()
     # Those of banks need a bank, and are sent in test_banks.py.
-    if "requestBody" in operation and name in {"create_grade", "create_grades"}
+    if "requestBody" in operation and name in {"create_grade", "create_grades", "create_token"}
     for key, example in operation["requestBody"]["content"]["application/json"]["examples"].items()
 }
 SUCCESSES = ("200", "202")
 # The problems that can come from an operation, beyond the internal error that every one declares.
-KEY = {"unauthenticated", "scope-missing", "rate-limited", "database-unavailable"}
+KEY = {"unauthenticated", "scope-missing", "token-mismatch", "rate-limited", "database-unavailable"}
 JSON_BODY = {"malformed-body", "body-too-large", "body-too-slow", "unsupported-media-type", "invalid-request"}
 CHANGE = {"bank-not-found", "bank-read-only"}
 JOB = {"invalid-request", "job-not-found"}
@@ -57,6 +57,7 @@ PROBLEMS = {
     "publish_bank": KEY | REPLAY | CHANGE | {"invalid-request", "not-ready", "busy"},
     "archive_bank": KEY | REPLAY | CHANGE | {"invalid-request"},
     "create_job": KEY | JSON_BODY | REPLAY | {"bank-not-found", "item-not-found", "invalid-table", "busy"},
+    "create_token": KEY | JSON_BODY | {"bank-not-found", "item-not-found"},
     "create_webhook": KEY | JSON_BODY | REPLAY,
     "list_webhooks": KEY | {"invalid-request"},
     "delete_webhook": KEY | {"invalid-request", "webhook-not-found"},
@@ -108,6 +109,7 @@ def test_routes_are_the_promised_ones() -> None:
     assert {(method.upper(), path) for method, path, _ in OPERATIONS.values()} == {
         ("POST", "/v1/grades"),
         ("POST", "/v1/grades/batch"),
+        ("POST", "/v1/tokens"),
         ("POST", "/v1/jobs"),
         ("GET", "/v1/jobs"),
         ("GET", "/v1/jobs/{job_id}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import random
 from collections.abc import Callable
 from importlib.resources import files
@@ -10,9 +11,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.keys import Scope
-from api.pages.practice import interview, pieces, point_name, sections
+from api.pages.practice import interview, pieces, point_name, revealed, sections
 from api.pages.words import LANGUAGES, language_for, words_of
-from grader import Grader, ItemBank
+from grader import Grader, Item, ItemBank
 
 MakeKey = Callable[..., dict[str, str]]
 GOOD = "While training, dropout switches off a random share of the neurons, so that the network does not overfit."
@@ -49,11 +50,31 @@ def test_markup_in_an_answer_is_shown_and_never_run(client: TestClient) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
-def test_reference_answers_and_key_points_stay_with_the_owner(client: TestClient, shipped_bank: ItemBank) -> None:
+def test_no_page_holds_a_reference_answer_before_an_attempt(client: TestClient, shipped_bank: ItemBank) -> None:
+    pages = [client.get(address).text for address in ("/", "/history", "/history?run=0a", "/batches")]
+    pages += [client.get(f"/practice/{item.id}?of=2&queue=dropout").text for item in shipped_bank]
+    pages += [client.post(f"/practice/{item.id}", data={"candidate_answer": " . "}).text for item in shipped_bank]
+    shown = "\n".join(html.unescape(page) for page in pages)
+    assert all(item.question in shown for item in shipped_bank)
+    secrets = [reference.text for item in shipped_bank for reference in item.reference_answers]
+    secrets += [point.text for item in shipped_bank for point in item.key_points]
+    assert [secret for secret in secrets if secret in shown] == []
+
+
+def test_after_an_attempt_one_reference_answer_can_be_seen_and_no_key_point(client: TestClient, shipped_bank: ItemBank) -> None:
     item = shipped_bank.get("dropout")
-    pages = client.get("/practice/dropout").text + client.post("/practice/dropout", data={"candidate_answer": "No idea."}).text
-    assert not [ref.text for ref in item.reference_answers if ref.text in pages]
-    assert not [point.text for point in item.key_points if point.text in pages]
+    page = html.unescape(client.post("/practice/dropout", data={"candidate_answer": "No idea."}).text)
+    assert [ref.kind for ref in item.reference_answers if ref.text in page] == ["full"]
+    assert not [point.text for point in item.key_points if point.text in page]
+
+
+def test_reference_answer_stays_hidden_where_the_item_does_not_say_otherwise(shipped_bank: ItemBank) -> None:
+    item = shipped_bank.get("dropout")
+    assert revealed(item, GOOD) is not None
+    assert revealed(item, " ?! ") is None
+    plain = Item.model_validate(item.model_dump(exclude={"reveal_reference"}))
+    assert revealed(plain, GOOD) is None
+    assert plain.content_hash == item.content_hash
 
 
 @pytest.mark.parametrize(
@@ -77,11 +98,12 @@ def test_too_long_an_answer_is_refused_with_a_sentence(client: TestClient) -> No
     assert "at most 20000 are read" in response.text
 
 
-def test_where_there_are_keys_the_pages_say_what_to_do(service: TestClient, make_key: MakeKey) -> None:
+def test_where_there_are_keys_the_pages_ask_for_one(service: TestClient, make_key: MakeKey) -> None:
     make_key(Scope.GRADE)
     response = service.get("/")
     assert response.status_code == 401
-    assert "run with keys" in response.text
+    assert "Please sign in" in response.text
+    assert 'name="key"' in response.text
 
 
 def test_a_form_of_another_site_is_not_graded(client: TestClient) -> None:

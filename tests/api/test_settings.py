@@ -36,6 +36,7 @@ def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None
         "MAX_UPLOAD_BYTES": "5000",
         "WORK_ON_JOBS": "no",
         "WEBHOOK_PRIVATE_TARGETS": "yes",
+        "PUBLIC_PRACTICE": "true",
     }
     assert {name.lower() for name in environment} == set(Settings.model_fields)
     for name, value in environment.items():
@@ -50,6 +51,7 @@ def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None
         "log_level": "warning",
         "max_in_flight": 4,
         "max_waiting": 0,
+        "public_practice": True,
         "max_upload_bytes": 5000,
         "work_on_jobs": False,
         "webhook_private_targets": True,

@@ -26,6 +26,7 @@ GRADE = {"item_id": "dropout", "candidate_answer": "Random xylophones are switch
 BODIES: dict[str, Any] = {
     "create_grade": GRADE,
     "create_grades": [GRADE],
+    "create_token": {"item_ids": ["dropout"]},
     "create_bank": {"id": "another", "title": "Another"},
     "add_item": NEW_ITEMS["item"]["value"],
     "regrade_item": {"bank_id": "north-bank"},

@@ -22,19 +22,6 @@ def page(request: pytest.FixtureRequest, open_page: OpenPage) -> Page:
     return open_page(viewport=WIDTHS[request.param])
 
 
-@pytest.fixture
-def keep(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
-    """Return what keeps a screenshot in pytest's cache, named after the test."""
-    assert request.config.cache is not None
-    folder = Path(request.config.cache.mkdir("screenshots"))
-    name = re.sub(r"\W+", "-", request.node.name)
-
-    def take(page: Page, what: str) -> None:
-        page.screenshot(path=folder / f"{name}-{what}.png", full_page=True)
-
-    return take
-
-
 def assert_accessible(page: Page) -> None:
     found: Any = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
     broken = [(v["id"], [node["html"][:120] for node in v["nodes"]]) for v in found["violations"]]
@@ -61,8 +48,19 @@ def test_a_question_is_chosen_answered_and_answered_better(page: Page, keep: Cal
     expect(page.locator("mark.on").first).to_be_visible()
     assert_accessible(page)
     keep(page, "result")
+    earlier, later = (page.locator(".result").nth(n).bounding_box() for n in (1, 0))
+    assert earlier is not None
+    assert later is not None
+    assert page.viewport_size is not None
+    assert (earlier["y"] == later["y"]) == (page.viewport_size["width"] > 1_000), "side by side where there is room"
+    page.get_by_text("Show a reference answer").first.click()
+    expect(page.locator("details p").first).to_be_visible()
     page.goto("/")
-    expect(page.get_by_role("heading", name="Your practice so far")).to_be_visible()
+    expect(page.locator("[data-item=dropout] .best")).to_have_text(re.compile(r"\d+ %"))
+    page.get_by_role("link", name="Your progress").click()
+    expect(page.get_by_role("heading", name="Everything so far")).to_be_visible()
+    expect(page.locator("meter")).to_have_count(1)
+    expect(page.locator(".questions .tag")).to_have_text("attempts: 2")
     assert_accessible(page)
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save as a file").click()
@@ -80,7 +78,7 @@ def test_a_draft_outlives_the_page_and_markup_in_it_is_only_text(page: Page) -> 
     assert page.locator(".answer img").count() == 0
 
 
-def test_an_interview_leads_from_question_to_question_with_a_clock(page: Page) -> None:
+def test_an_interview_leads_from_question_to_question_with_a_clock(page: Page, keep: Callable[[Page, str], None]) -> None:
     page.goto("/")
     page.get_by_label("Questions").fill("2")
     page.get_by_label("Minutes for each").fill("3")
@@ -89,7 +87,18 @@ def test_an_interview_leads_from_question_to_question_with_a_clock(page: Page) -
     expect(page.locator("#timer")).to_have_text(re.compile(r"[23]:\d\d"))
     page.get_by_role("link", name="Next question").click()
     expect(page.locator(".crumb")).to_contain_text("Question 2 of 2")
-    expect(page.get_by_role("link", name="Finish")).to_be_visible()
+    page.get_by_label("Your answer").fill(GOOD)
+    page.get_by_role("button", name="Grade my answer").click()
+    expect(page.locator(".result")).to_have_count(1)
+    page.get_by_role("link", name="Finish").click()
+    interview = page.locator("section[data-of=run]")
+    expect(interview.get_by_role("heading", name="This interview")).to_be_visible()
+    expect(interview.locator("li")).to_have_count(1)
+    assert_accessible(page)
+    keep(page, "summary")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Forget it").click()
+    expect(page.get_by_text("Nothing yet")).to_be_visible()
 
 
 def test_without_scripts_the_form_leads_to_the_result(open_page: OpenPage) -> None:

@@ -70,13 +70,14 @@ function show(results, result) {
   const before = results.querySelector(".result");
   if (before) {
     before.classList.add("earlier");
-    before.querySelector("h2").textContent += ` · ${results.dataset.earlier}`;
+    before.querySelector("h2").append(Object.assign(document.createElement("small"), { textContent: results.dataset.earlier }));
     before.querySelectorAll("[id]").forEach((named) => named.removeAttribute("id"));
     before.removeAttribute("aria-labelledby");
   }
   results.prepend(result);
   pointing(result);
-  result.scrollIntoView({ block: "nearest" });
+  // A frame later: what is put in and scrolled at once counts as a page that jumps.
+  requestAnimationFrame(() => requestAnimationFrame(() => result.scrollIntoView({ block: "nearest" })));
 }
 
 // Pointing at a key point shows the words of the answer that earned it.
@@ -95,38 +96,44 @@ function pointing(result) {
   }
 }
 
-function remember({ item, topic }, score, answer) {
+function remember({ item, question, topic, run }, score, answer) {
   const history = read(HISTORY, []);
-  history.push({ item, topic, score, answer, at: new Date().toISOString() });
+  history.push({ item, question, topic, run, score, answer, at: new Date().toISOString() });
   write(HISTORY, history.slice(-MOST_KEPT));
 }
 
-function summing(section) {
-  const history = read(HISTORY, []);
-  if (!history.length) return;
-  const topics = new Map();
+// Marks the questions of a list that were answered, with the best score.
+function marking(links) {
+  const best = bestOf(read(HISTORY, []));
+  for (const link of links) {
+    if (best.has(link.dataset.item)) link.querySelector(".best").textContent = percent(best.get(link.dataset.item).score);
+  }
+}
+
+function bestOf(entries) {
   const best = new Map();
-  for (const { item, topic, score } of history) {
-    topics.set(topic, [...(topics.get(topic) ?? []), score]);
-    best.set(item, Math.max(score, best.get(item) ?? 0));
+  for (const { item, question, topic, score } of entries) {
+    const before = best.get(item);
+    best.set(item, { question, topic, score: Math.max(score, before?.score ?? 0), attempts: (before?.attempts ?? 0) + 1 });
   }
-  const chart = section.querySelector(".chart");
-  for (const [topic, scores] of topics) {
-    const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
-    const row = document.createElement("div");
-    const name = document.createElement("span");
-    name.textContent = `${topic} (${scores.length})`;
-    const meter = Object.assign(document.createElement("meter"), { min: 0, max: 1, value: mean });
-    meter.setAttribute("aria-label", `${topic}: ${percent(mean)}`);
-    const figure = document.createElement("span");
-    figure.textContent = percent(mean);
-    row.append(name, meter, figure);
-    chart.append(row);
+  return best;
+}
+
+function summing(place) {
+  const history = read(HISTORY, []);
+  if (!history.length) {
+    place.append(Object.assign(document.createElement("p"), { className: "card", textContent: place.dataset.none }));
+    return;
   }
-  for (const link of document.querySelectorAll("[data-item]")) {
-    if (best.has(link.dataset.item)) link.querySelector(".best").textContent = percent(best.get(link.dataset.item));
+  for (const section of place.querySelectorAll("section")) {
+    const entries = section.dataset.of === "run" ? history.filter(({ run }) => run === place.dataset.run) : history;
+    if (!entries.length) continue;
+    const best = bestOf(entries);
+    section.querySelector(".mean").textContent = percent(mean([...best.values()].map(({ score }) => score)));
+    charting(section.querySelector(".chart"), best);
+    listing(section.querySelector(".questions"), best, place.dataset);
+    section.hidden = false;
   }
-  section.hidden = false;
   document.getElementById("export").addEventListener("click", () => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([JSON.stringify(read(HISTORY, []), null, 1)], { type: "application/json" }));
@@ -138,6 +145,44 @@ function summing(section) {
     localStorage.removeItem(HISTORY);
     location.reload();
   });
+}
+
+const mean = (scores) => scores.reduce((sum, score) => sum + score, 0) / scores.length;
+
+// A bar for each topic: the mean of the best scores of its questions.
+function charting(chart, best) {
+  for (const [topic, found] of Map.groupBy(best.values(), ({ topic }) => topic)) {
+    const share = mean(found.map(({ score }) => score));
+    const row = document.createElement("div");
+    const name = document.createElement("span");
+    name.textContent = `${topic} (${found.length})`;
+    const meter = Object.assign(document.createElement("meter"), { min: 0, max: 1, value: share });
+    meter.setAttribute("aria-label", `${topic}: ${percent(share)}`);
+    const figure = document.createElement("span");
+    figure.textContent = percent(share);
+    row.append(name, meter, figure);
+    chart.append(row);
+  }
+}
+
+// The questions, those first that went worst: they are the ones to practise next.
+function listing(list, best, { practice, attempts }) {
+  for (const [item, { question: asked, score, attempts: n }] of [...best].sort(([, a], [, b]) => a.score - b.score)) {
+    const [line, link, question, tags, often, figure] = ["li", "a", "span", "span", "span", "span"].map((tag) => document.createElement(tag));
+    // An item of another bank than the one that ships is kept with the query that names it.
+    link.href = practice + item;
+    question.className = "asked";
+    question.textContent = asked ?? item;
+    tags.className = "tags";
+    often.className = "tag";
+    often.textContent = attempts.replace("{n}", n);
+    figure.className = "best";
+    figure.textContent = percent(score);
+    tags.append(often, " ", figure);
+    link.append(question, tags);
+    line.append(link);
+    list.append(line);
+  }
 }
 
 function timing(timer) {
@@ -154,6 +199,7 @@ const form = document.getElementById("answer-form");
 if (form) answering(form);
 const history = document.getElementById("history");
 if (history) summing(history);
+marking(document.querySelectorAll("a[data-item]"));
 const timer = document.getElementById("timer");
 if (timer) timing(timer);
 document.querySelectorAll(".result").forEach(pointing);
