@@ -20,6 +20,7 @@ from grader.evidence import NAMES, Evidence, measure
 from grader.feedback import compose
 from grader.items import MAX_ANSWER_CHARS, Gradable, Item
 from grader.matching import Matching, blank_matching, match_key_points, second_looks
+from grader.observing import Cache, Nobody, Observer
 from grader.profiles import ItemProfile, TextProfile, item_passages, passages, profile_item, profile_text
 from grader.results import Flag, GradingResult, Interval
 from grader.scoring import ScoringModel, default_scoring_model, grade_from_mark, mark_from_score, rounded
@@ -45,6 +46,7 @@ class Grader:
         scoring_model: ScoringModel | None = None,
         store: EmbeddingStore | None = None,
         adapter: Adapter | None = None,
+        observer: Observer | None = None,
     ) -> None:
         """Put a grader together from ready parts.
 
@@ -54,6 +56,7 @@ class Grader:
             scoring_model: Turns evidence into a score; the shipped one if left out.
             store: Keeps the vectors of items on disk; without it they are made again in every process.
             adapter: Adapts scores to marks that people gave, see `grader.calibration`; without one they are the general ones.
+            observer: Is told what the encoder gets and what is found in caches.
 
         Raises:
             ValueError: If the scoring model was made for other evidence.
@@ -65,17 +68,19 @@ class Grader:
             raise ValueError(f"the scoring model is for the evidence {self._model.names}, this version measures {NAMES}")
         self._store = store
         self._adapter = adapter
+        self._observer = observer or Nobody()
         self._profiles: OrderedDict[str, ItemProfile] = OrderedDict()
         self._lock = Lock()
 
     @classmethod
-    def from_directory(cls, home: Path, *, prepare: bool = True, threads: int = 0) -> Self:
+    def from_directory(cls, home: Path, *, prepare: bool = True, threads: int = 0, observer: Observer | None = None) -> Self:
         """Return a grader that keeps its prepared model and its vectors in a folder.
 
         Args:
             home: The folder; made if it is missing.
             prepare: Export the encoder if that was not done yet, which takes some ten seconds once.
             threads: Cores for the encoder; 0 takes all.
+            observer: Is told what the encoder gets and what is found in caches.
 
         Raises:
             EncoderError: If the encoder is not prepared, or its weights are missing or not genuine.
@@ -86,9 +91,8 @@ class Grader:
         encoder = OnnxEncoder(model_dir, threads=threads)
         path = home / f"embeddings-{encoder.signature.replace('/', '-')}.sqlite"
         verifier = OnnxVerifier(model_dir, threads=threads)
-        return cls(
-            encoder, verifier=verifier, store=EmbeddingStore(path, signature=encoder.signature, dimension=encoder.dimension)
-        )
+        store = EmbeddingStore(path, signature=encoder.signature, dimension=encoder.dimension)
+        return cls(encoder, verifier=verifier, store=store, observer=observer)
 
     @property
     def signature(self) -> str:
@@ -99,7 +103,14 @@ class Grader:
 
     def adapted(self, adapter: Adapter | None) -> Grader:
         """Return a grader with the same parts whose scores are adapted, or with None the general ones again."""
-        return Grader(self.encoder, verifier=self.verifier, scoring_model=self._model, store=self._store, adapter=adapter)
+        return Grader(
+            self.encoder,
+            verifier=self.verifier,
+            scoring_model=self._model,
+            store=self._store,
+            adapter=adapter,
+            observer=self._observer,
+        )
 
     def close(self) -> None:
         """Close the store."""
@@ -195,6 +206,7 @@ class Grader:
         table: dict[Passage, FloatArray] = {}
         for at in range(0, len(distinct), _PASSAGES_PER_CALL):
             chunk = distinct[at : at + _PASSAGES_PER_CALL]
+            self._observer.encoded(len(chunk))
             table.update(zip(chunk, self.encoder.encode(chunk), strict=True))
         return table
 
@@ -289,7 +301,9 @@ class Grader:
             profile = self._profiles.get(key)
             if profile is not None:
                 self._profiles.move_to_end(key)
-                return profile
+        self._observer.looked_up(Cache.PROFILES, hits=int(profile is not None), misses=int(profile is None))
+        if profile is not None:
+            return profile
         wanted = item_passages(item)
         if isinstance(item, Item):
             table, _ = self._item_vectors(wanted)
@@ -311,6 +325,9 @@ class Grader:
         if self._store is None:
             return self._encode(wanted), len(wanted)
         vectors, made = self._store.get_or_make(wanted, self.encoder.encode)
+        self._observer.looked_up(Cache.VECTORS, hits=len(wanted) - made, misses=made)
+        if made:
+            self._observer.encoded(made)
         return dict(zip(wanted, vectors, strict=True)), made
 
 
