@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import limits
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from limits import RateLimitItem
 
+from api.attempts import Attempts, origin_of
 from api.dependencies import state_of
-from api.errors import RateLimitedError, ScopeMissingError, UnauthenticatedError
+from api.errors import RateLimitedError, ScopeMissingError, TooManyAttemptsError, UnauthenticatedError
 from api.keys import KEYLESS, Access, KeyRefusedError, Scope, authenticate, has_keys
-from api.storage.database import Store
+from api.storage.database import Database, Store
 
 _UNIT_BYTES = 1_000
 _BEARER = HTTPBearer(auto_error=False, description="A key as `grader keys create` shows it.")
@@ -27,22 +29,43 @@ _NO_KEYS = (
     "Run `grader keys create` there, and send the key with the header Authorization: Bearer KEY."
 )
 
-# What `ask` may answer with; routes that need it declare these.
-REFUSALS = (UnauthenticatedError, ScopeMissingError, RateLimitedError)
+# What `get_access` may answer with; routes that need it declare these.
+REFUSALS = (UnauthenticatedError, ScopeMissingError, RateLimitedError, TooManyAttemptsError)
 
 
-def get_access(request: Request, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> Access:
+class KeyedRoute(APIRoute):
+    """A route that asks who is sending before it reads the body: nobody else's megabytes are taken in and parsed.
+
+    Dependencies come too late for that, as FastAPI reads a body that a route declares before it calls them.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler with the question before it."""
+        handle = super().get_route_handler()
+
+        async def asking(request: Request) -> Response:
+            request.scope["access"] = await run_in_threadpool(_who_asks, request)
+            return await handle(request)
+
+        return asking
+
+
+async def get_access(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> Access:
     """Return who is asking.
 
     Raises:
         UnauthenticatedError: If the key is not valid, or missing where one is needed.
+        TooManyAttemptsError: If too many keys that are not valid came from the same address.
     """
+    known = request.scope.get("access")
+    return known if isinstance(known, Access) else await run_in_threadpool(_who_asks, request)
+
+
+def _who_asks(request: Request) -> Access:
     database = state_of(request)["database"]
-    if sent is not None:
-        try:
-            return authenticate(database, sent.credentials)
-        except KeyRefusedError as error:
-            raise UnauthenticatedError(str(error)) from None
+    scheme, _, sent = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and sent:
+        return _whose_key(database, state_of(request)["attempts"], origin_of(request), sent.strip())
     if has_keys(database):
         raise UnauthenticatedError
     if not _is_of_this_machine(request):
@@ -50,16 +73,27 @@ def get_access(request: Request, sent: Annotated[HTTPAuthorizationCredentials | 
     return KEYLESS
 
 
+def _whose_key(database: Database, attempts: Attempts, origin: str, key: str) -> Access:
+    attempts.check(origin, key)
+    try:
+        access = authenticate(database, key)
+    except KeyRefusedError as error:
+        attempts.failed(origin, key)
+        raise UnauthenticatedError(str(error)) from None
+    attempts.succeeded(key)
+    return access
+
+
 AccessDep = Annotated[Access, Depends(get_access)]
 
 
-def requires(scope: Scope) -> Callable[[Access], None]:
+def requires(scope: Scope) -> Callable[[Access], Coroutine[Any, Any, None]]:
     """Return a dependency that lets keys with a scope pass.
 
     Its callable raises `ScopeMissingError` if the key has it not.
     """
 
-    def check(access: AccessDep) -> None:
+    async def check(access: AccessDep) -> None:
         if not access.may(scope):
             raise ScopeMissingError(scope.value)
 
@@ -73,10 +107,10 @@ async def limit_rate(request: Request, access: AccessDep) -> None:
         RateLimitedError: If it is more than the key's limit.
     """
     if access.key_id:
-        _count(request, access, len(await request.body()))
+        await _count(request, access, len(await request.body()))
 
 
-def limit_upload_rate(request: Request, access: AccessDep) -> None:
+async def limit_upload_rate(request: Request, access: AccessDep) -> None:
     """Count what a key sends before it is read, by the length that it is said to have.
 
     Raises:
@@ -84,20 +118,25 @@ def limit_upload_rate(request: Request, access: AccessDep) -> None:
     """
     announced = request.headers.get("content-length", "")
     if access.key_id:
-        _count(request, access, int(announced) if announced.isdecimal() else 0)
+        await _count(request, access, int(announced) if announced.isdecimal() else 0)
 
 
-def _count(request: Request, access: Access, size: int) -> None:
+async def _count(request: Request, access: Access, size: int) -> None:
     state = state_of(request)
     limit = _parsed(access.rate_limit or state["settings"].rate_limit)
     # A body that is larger than the whole limit passes when nothing else was sent, or it never could.
     cost = min(limit.amount, max(1, math.ceil(size / _UNIT_BYTES)))
-    if not state["limiter"].hit(limit, access.key_id, cost=cost):
-        wait = state["limiter"].get_window_stats(limit, access.key_id).reset_time - time.time()
-        raise RateLimitedError(str(limit), max(1, math.ceil(wait)))
+    rates = state["rates"]
+    # Counting in memory takes microseconds; Redis is another program, and the event loop waits for none.
+    if rates.is_shared:
+        wait = await run_in_threadpool(rates.hit, limit, access.key_id, cost=cost)
+    else:
+        wait = rates.hit(limit, access.key_id, cost=cost)
+    if wait:
+        raise RateLimitedError(str(limit), wait)
 
 
-def get_store(request: Request, access: AccessDep) -> Store:
+async def get_store(request: Request, access: AccessDep) -> Store:
     """Return what the asking tenant has stored."""
     return Store(state_of(request)["database"], access.tenant_id)
 

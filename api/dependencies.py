@@ -1,18 +1,26 @@
-"""What handlers ask for: the only reader of the state that the app's lifespan makes."""
+"""What handlers ask for: the only reader of the state that the app's lifespan makes.
+
+What is only looked up is a coroutine: a plain function would be given to a thread, of which there are forty, and health checks
+would have to wait for one while they are all taken.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Annotated, TypedDict, cast
 
 from fastapi import Depends, Request
-from limits.strategies import RateLimiter
 
+from api.attempts import Attempts
+from api.calibrated import LearntGraders
 from api.errors import BusyError, NotReadyError, UnsupportedMediaTypeError
 from api.metrics import Metrics
+from api.rates import Rates
 from api.settings import Settings
 from api.storage.database import Database
 from grader import Grader, ImportFormat, ItemBank
@@ -26,10 +34,25 @@ IMPORT_TYPES: Mapping[str, ImportFormat] = {
 
 @dataclass(slots=True)
 class Slots:
-    """How many grading requests are in progress. Counted on the event loop only, so it needs no lock."""
+    """How many requests of a kind are in progress. Counted on the event loop only, so it needs no lock."""
 
     limit: int
     taken: int = 0
+
+    @contextmanager
+    def taken_by_one(self) -> Iterator[None]:
+        """Hold one of the places.
+
+        Raises:
+            BusyError: If all of them are taken.
+        """
+        if self.taken >= self.limit:
+            raise BusyError(self.limit)
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
 
 
 class State(TypedDict):
@@ -41,9 +64,13 @@ class State(TypedDict):
     slots: Slots
     metrics: Metrics
     database: Database
-    limiter: RateLimiter
+    rates: Rates
+    attempts: Attempts
     uploads: Path
     upload_slots: Slots
+    stream_slots: Slots
+    stopping: Event
+    learnt: LearntGraders
 
 
 def state_of(request: Request) -> State:
@@ -51,17 +78,17 @@ def state_of(request: Request) -> State:
     return cast("State", request.state)
 
 
-def get_settings(request: Request) -> Settings:
+async def get_settings(request: Request) -> Settings:
     """Return the settings of this server."""
     return state_of(request)["settings"]
 
 
-def get_bank(request: Request) -> ItemBank:
+async def get_bank(request: Request) -> ItemBank:
     """Return the bank."""
     return state_of(request)["bank"]
 
 
-def get_grader(request: Request) -> Grader:
+async def get_grader(request: Request) -> Grader:
     """Return the grader.
 
     Raises:
@@ -73,7 +100,7 @@ def get_grader(request: Request) -> Grader:
     return loading.result()
 
 
-def check_alive(request: Request) -> None:
+async def check_alive(request: Request) -> None:
     """Refuse only where a restart would help.
 
     Raises:
@@ -84,7 +111,7 @@ def check_alive(request: Request) -> None:
         raise NotReadyError(failed=True)
 
 
-def require_json(request: Request) -> None:
+async def require_json(request: Request) -> None:
     """Refuse a body that is not declared as JSON.
 
     Raises:
@@ -94,7 +121,7 @@ def require_json(request: Request) -> None:
         raise UnsupportedMediaTypeError
 
 
-def import_format(request: Request) -> ImportFormat:
+async def import_format(request: Request) -> ImportFormat:
     """Return what kind of text a body is declared to be.
 
     Raises:
@@ -117,15 +144,8 @@ async def take_slot(request: Request) -> AsyncIterator[None]:
     Raises:
         BusyError: If all of them are taken.
     """
-    slots = state_of(request)["slots"]
-    if slots.taken >= slots.limit:
-        raise BusyError(slots.limit)
-    slots.taken += 1
-    try:
-        with state_of(request)["metrics"].in_flight.track_inprogress():
-            yield
-    finally:
-        slots.taken -= 1
+    with state_of(request)["slots"].taken_by_one(), state_of(request)["metrics"].in_flight.track_inprogress():
+        yield
 
 
 async def take_upload_slot(request: Request) -> AsyncIterator[None]:
@@ -134,33 +154,51 @@ async def take_upload_slot(request: Request) -> AsyncIterator[None]:
     Raises:
         BusyError: If all of them are taken.
     """
-    slots = state_of(request)["upload_slots"]
-    if slots.taken >= slots.limit:
-        raise BusyError(slots.limit)
-    slots.taken += 1
-    try:
+    with state_of(request)["upload_slots"].taken_by_one():
         yield
-    finally:
-        slots.taken -= 1
 
 
-def get_metrics(request: Request) -> Metrics:
+async def take_stream_slot(request: Request) -> AsyncIterator[None]:
+    """Hold one of the places for streams of events, each of which looks at the database once a second.
+
+    Raises:
+        BusyError: If all of them are taken.
+    """
+    with state_of(request)["stream_slots"].taken_by_one():
+        yield
+
+
+async def get_stopping(request: Request) -> Event:
+    """Return what is set once the server has been told to stop."""
+    return state_of(request)["stopping"]
+
+
+async def get_metrics(request: Request) -> Metrics:
     """Return the measures of this server."""
     return state_of(request)["metrics"]
 
 
-def get_uploads(request: Request) -> Path:
+async def get_uploads(request: Request) -> Path:
     """Return the folder for tables that were sent to the pages and are not taken in yet; it goes with the server."""
     return state_of(request)["uploads"]
 
 
-def get_database(request: Request) -> Database:
+async def get_database(request: Request) -> Database:
     """Return the database, for what is about all tenants; routes about one get at it through a store."""
     return state_of(request)["database"]
 
 
 DatabaseDep = Annotated[Database, Depends(get_database)]
 UploadsDep = Annotated[Path, Depends(get_uploads)]
+
+
+async def get_learnt(request: Request) -> LearntGraders:
+    """Return the graders that have learnt from reviews."""
+    return state_of(request)["learnt"]
+
+
+LearntDep = Annotated[LearntGraders, Depends(get_learnt)]
+StoppingDep = Annotated[Event, Depends(get_stopping)]
 MetricsDep = Annotated[Metrics, Depends(get_metrics)]
 SettingsDep = Annotated[Settings, Depends(get_settings)]
 BankDep = Annotated[ItemBank, Depends(get_bank)]

@@ -70,10 +70,12 @@ class Intake:
         """
         source = _opened(table, options)
         job_id = new_id()
-        with self.store.write() as session:
+        # Of a server that dies on the way nothing is left, so only the last step counts as carrying out the request.
+        aside = self.store.aside()
+        with aside.write() as session:
             session.add(self._received(job_id, options))
         try:
-            rows, chunks = _write_chunks(self.store, job_id, source)
+            rows, chunks = _write_chunks(aside, job_id, source)
             columns = columns_text(source.columns())
             with self.store.write() as session:
                 job = session.get_one(Job, job_id)
@@ -82,7 +84,7 @@ class Intake:
                 session.flush()
                 return JobInfo.of(job)
         except BaseException:
-            with self.store.write() as session:
+            with aside.write() as session:
                 session.execute(delete(Job).where(Job.id == job_id))
             raise
 

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
+from api.access import KeyedRoute
 from api.pages.practice import point_name
 from api.pages.words import LANGUAGES, language_for, words_of
 from api.problems import problem_of
@@ -52,6 +53,10 @@ class PageRoute(APIRoute):
             return page
 
         return showing
+
+
+class KeyedPageRoute(PageRoute, KeyedRoute):
+    """Such a route that asks who is sending before it reads what is sent."""
 
 
 def render(request: Request, template: str, context: Mapping[str, object], *, status: int = 200) -> HTMLResponse:

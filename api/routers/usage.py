@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from api import access
 from api.access import AccessDep
-from api.errors import RateLimitedError, UnauthenticatedError
+from api.errors import RateLimitedError, TooManyAttemptsError, UnauthenticatedError
 from api.problems import responses
 from api.providers import UsageDep
 from api.usage import UsageFilter, UsageReport
@@ -18,8 +18,11 @@ from api.usage import UsageFilter, UsageReport
 router = APIRouter(
     prefix="/v1/usage",
     tags=["service"],
+    route_class=access.KeyedRoute,
     dependencies=[Depends(access.limit_rate)],
-    responses=responses(UnauthenticatedError, RateLimitedError, RequestValidationError, OperationalError, Exception),
+    responses=responses(
+        UnauthenticatedError, TooManyAttemptsError, RateLimitedError, RequestValidationError, OperationalError, Exception
+    ),
 )
 
 

@@ -31,6 +31,7 @@ def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None
         "LOG_LEVEL": "warning",
         "MAX_IN_FLIGHT": "4",
         "RATE_LIMIT": "5/second",
+        "RATE_LIMIT_STORAGE": "redis://:secret@host:6379/0",
         "MAX_UPLOAD_BYTES": "5000",
         "WORK_ON_JOBS": "no",
         "WEBHOOK_PRIVATE_TARGETS": "yes",
@@ -50,6 +51,7 @@ def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None
         "work_on_jobs": False,
         "webhook_private_targets": True,
         "rate_limit": "5/second",
+        "rate_limit_storage": SecretStr("redis://:secret@host:6379/0"),
     }
 
 
