@@ -19,7 +19,7 @@ from api.storage.columns import new_id, now
 from api.storage.database import Store
 from api.storage.tables import Job, JobChunk
 from grader.batch import BatchError
-from grader.batch.rows import Row, Source
+from grader.batch.rows import MAX_COLUMNS, Row, Source
 from grader.batch.run import open_source
 
 MAX_ROWS = 1_000_000
@@ -113,8 +113,13 @@ def _write_chunks(store: Store, job_id: str, source: Source) -> tuple[int, int]:
     """Write all rows, and return how many rows and chunks there are."""
     first = number = 0
     waiting: list[JobChunk] = []
+    names: set[str] = set()
     try:
         for rows in _chunked(source.rows()):
+            # Lines of JSON may each have fields of their own.
+            names.update(name for row in rows for name in row.values)
+            if len(names) > MAX_COLUMNS:
+                raise InvalidTableError(f"The table has more than {MAX_COLUMNS:,} columns.")
             waiting.append(JobChunk(job_id=job_id, number=number, first_row=first, rows=len(rows), input=pack_rows(rows)))
             first += len(rows)
             number += 1

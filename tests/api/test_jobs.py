@@ -150,6 +150,26 @@ def test_columns_may_have_other_names(service: TestClient, engine: Engine) -> No
     assert service.get("/v1/usage").json()["days"][0]["answers"] == 1
 
 
+@pytest.mark.parametrize(
+    ("content", "headers", "problem"),
+    [
+        ("item_id,candidate_answer," + ",".join(f"c{n}" for n in range(2_000)) + "\n", CSV, "more than 2,000 columns"),
+        ("item_id,candidate_answer\n" + ("x," * 5_000_001), CSV, "line of more than 10,000,000 characters"),
+        (
+            "".join(json.dumps({"item_id": "a", **{f"c{n}-{m}": 1 for m in range(30)}}) + "\n" for n in range(100)),
+            JSONL,
+            "more than 2,000 columns",
+        ),
+    ],
+    ids=["columns", "line", "fields"],
+)
+def test_table_that_no_class_has_is_refused(
+    service: TestClient, assert_problem: AssertProblem, content: str, headers: dict[str, str], problem: str
+) -> None:
+    assert problem in assert_problem(service.post("/v1/jobs", content=content, headers=headers), 422, "invalid-table")["detail"]
+    assert service.get("/v1/jobs").json()["jobs"] == []
+
+
 def test_a_formula_is_no_formula_in_a_spreadsheet(service: TestClient, engine: Engine) -> None:
     job = queued(service, [{**ROWS[0], "=1+1": "@x"}])
     until(service, job["id"])
