@@ -131,9 +131,14 @@ def open_database(settings: Settings) -> Database:
         StorageError: If the address is wrong, or the tables of PostgreSQL are of another version; SQLite's are brought up to it.
     """
     database = Database(parse_url(settings.database_address()))
-    migrations.make_ready(database)
-    ensure_tenant(database, KEYLESS.tenant_id)
-    if not has_keys(database):
+    try:
+        migrations.make_ready(database)
+        ensure_tenant(database, KEYLESS.tenant_id)
+        is_keyless = not has_keys(database)
+    except BaseException:
+        database.close()
+        raise
+    if is_keyless:
         logger.warning("There are no keys yet: whoever is on this machine may use the service. `grader keys create` ends that.")
     return database
 

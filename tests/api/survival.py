@@ -98,7 +98,8 @@ def stored_attempts(store: Store) -> list[str | None]:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
+    # Far longer than it takes, for machines that have other things to do.
+    deadline = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < deadline, "nothing happens any more"
         time.sleep(0.02)

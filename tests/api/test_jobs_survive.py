@@ -45,6 +45,7 @@ from tests.api.survival import (
 
 KILLS = 20
 ROWS = 1_500
+FEW_ROWS = 200
 
 
 @pytest.fixture(params=KINDS)
@@ -58,17 +59,20 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         database.close()
 
 
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory, shipped_bank: ItemBank) -> Path:
-    """Return a table of short answers, no two alike, so that a row in the wrong place would be noticed."""
-    path = tmp_path_factory.mktemp("jobs") / "in.jsonl"
-    items = list(shipped_bank)
+def write_table(path: Path, bank: ItemBank, rows: int) -> Path:
+    """Write a table of short answers, no two alike, so that a row in the wrong place would be noticed."""
+    items = list(bank)
     with path.open("w", encoding="utf-8") as file:
-        for number in range(ROWS):
+        for number in range(rows):
             item = items[number % len(items)]
-            answer = f"{shipped_bank.responses[item.id][0].candidate_answer[:40]} {number}"
+            answer = f"{bank.responses[item.id][0].candidate_answer[:40]} {number}"
             file.write(json.dumps({"item_id": item.id, "candidate_answer": answer, "attempt_id": f"a{number}"}) + "\n")
     return path
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory, shipped_bank: ItemBank) -> Path:
+    return write_table(tmp_path_factory.mktemp("jobs") / "in.jsonl", shipped_bank, ROWS)
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +82,16 @@ def quiet(source: Path, real_grader: Grader, shipped_bank: ItemBank) -> Path:
     real_grader.embed(shipped_bank)
     grade_file(real_grader, shipped_bank, source, target)
     return target
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory, real_grader: Grader, shipped_bank: ItemBank) -> tuple[Path, Path]:
+    """Return a short table, and what a run of it gives that nobody disturbs."""
+    source = write_table(tmp_path_factory.mktemp("few") / "in.jsonl", shipped_bank, FEW_ROWS)
+    target = source.with_name("out.jsonl")
+    real_grader.embed(shipped_bank)
+    grade_file(real_grader, shipped_bank, source, target)
+    return source, target
 
 
 @pytest.fixture(autouse=True)
@@ -164,7 +178,7 @@ def test_server_that_is_told_to_stop_answers_what_it_has_and_hands_back_the_rest
 ) -> None:
     store = Store(database, KEYLESS.tenant_id)
     row = {"item_id": "dropout", "candidate_answer": "Random neurons are switched off.", "store": True}
-    batch = [{**row, "candidate_answer": f"Random neurons {number} are switched off."} for number in range(200)]
+    batch = [{**row, "candidate_answer": f"Random neurons {number} are switched off."} for number in range(20)]
     with serving(database, grader_home) as (server, address), ThreadPoolExecutor(5) as clients:
         job_id = take_in(store, source)
         wait_for(lambda: done(store, job_id).rows_done > 0)
@@ -187,8 +201,9 @@ def test_server_that_is_told_to_stop_answers_what_it_has_and_hands_back_the_rest
 
 
 def test_job_stops_where_there_is_no_room_for_its_results_and_resumes(
-    tmp_path: Path, grader_home: Path, source: Path, quiet: Path
+    tmp_path: Path, grader_home: Path, few: tuple[Path, Path]
 ) -> None:
+    source, quiet = few
     with fresh_sqlite(tmp_path) as database:
         store = Store(database, KEYLESS.tenant_id)
         job_id = take_in(store, source)
@@ -197,7 +212,7 @@ def test_job_stops_where_there_is_no_room_for_its_results_and_resumes(
         # The engine's own tables are made and kept by connections of its own, so these pages are for results alone.
         full = f"""
 import api.storage.database as database
-database._PRAGMAS += ("PRAGMA max_page_count={pages + 150}",)
+database._PRAGMAS += ("PRAGMA max_page_count={pages + 80}",)
 """
         with workers(database, grader_home, 1, before=HASTY + full) as [worker]:
             wait_for(lambda: done(store, job_id).state is JobState.STOPPED)
@@ -205,17 +220,16 @@ database._PRAGMAS += ("PRAGMA max_page_count={pages + 150}",)
         stopped = done(store, job_id)
         assert stopped.problem is not None
         assert "OperationalError" in stopped.problem
-        assert stopped.rows_done < ROWS
+        assert stopped.rows_done < FEW_ROWS
         Jobs(store).resume(job_id)
         with workers(database, grader_home, 1):
             wait_for(lambda: is_finished(store, job_id))
         assert results(store, job_id) == quiet.read_bytes()
-        assert stored_attempts(store) == sorted(f"a{number}" for number in range(ROWS))
+        assert stored_attempts(store) == sorted(f"a{number}" for number in range(FEW_ROWS))
 
 
-def test_worker_outlives_a_disk_that_takes_nothing_for_a_while(
-    tmp_path: Path, grader_home: Path, source: Path, quiet: Path
-) -> None:
+def test_worker_outlives_a_disk_that_takes_nothing_for_a_while(tmp_path: Path, grader_home: Path, few: tuple[Path, Path]) -> None:
+    source, quiet = few
     with fresh_sqlite(tmp_path) as database:
         store = Store(database, KEYLESS.tenant_id)
         job_id = take_in(store, source)
@@ -223,10 +237,10 @@ def test_worker_outlives_a_disk_that_takes_nothing_for_a_while(
             wait_for(lambda: done(store, job_id).rows_done > 0)
             usual = resource.prlimit(worker.pid, resource.RLIMIT_FSIZE)
             resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (4096, usual[1]))
-            time.sleep(5)
+            time.sleep(3)
             seen = done(store, job_id).rows_done
             time.sleep(1)
-            assert done(store, job_id).rows_done == seen < ROWS, "the disk took something"
+            assert done(store, job_id).rows_done == seen < FEW_ROWS, "the disk took something"
             resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, usual)
             wait_for(lambda: done(store, job_id).state in {JobState.STOPPED, JobState.FINISHED})
             if not is_finished(store, job_id):
