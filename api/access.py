@@ -121,6 +121,16 @@ async def limit_upload_rate(request: Request, access: AccessDep) -> None:
         await _count(request, access, int(announced) if announced.isdecimal() else 0)
 
 
+async def count_unannounced(request: Request, access: Access, size: int) -> None:
+    """Count what a key has sent without saying how much it would be, now that it is known.
+
+    Raises:
+        RateLimitedError: If it is more than the key's limit.
+    """
+    if access.key_id and not request.headers.get("content-length", "").isdecimal():
+        await _count(request, access, size)
+
+
 async def _count(request: Request, access: Access, size: int) -> None:
     state = state_of(request)
     limit = _parsed(access.rate_limit or state["settings"].rate_limit)

@@ -19,6 +19,7 @@ from fastapi.sse import format_sse_event
 from sqlalchemy.exc import OperationalError
 
 from api import access, examples, idempotency
+from api.access import AccessDep
 from api.dependencies import StoppingDep, media_type, take_stream_slot, take_upload_slot
 from api.errors import (
     BankNotFoundError,
@@ -82,6 +83,7 @@ async def create_job(
     request: Request,
     options: Annotated[JobOptions, Query()],
     intake: IntakeDep,
+    asking: AccessDep,
     idempotency_key: idempotency.IdempotencyKey = None,
 ) -> JobInfo:
     """Queue a table of answers to be graded: a JSON list, or a file of CSV, JSONL or Parquet as the body.
@@ -95,6 +97,7 @@ async def create_job(
     with tempfile.TemporaryDirectory(prefix="grader-upload-") as folder:
         table = FilePath(folder) / f"table{EXTENSIONS.get(kind, '.json')}"
         digest = await _save(request, table)
+        await access.count_unannounced(request, asking, table.stat().st_size)
         if kind == _JSON:
             table = await run_in_threadpool(_as_lines, table)
         await run_in_threadpool(idempotency.claim_upload, request, intake.store, idempotency_key, digest)

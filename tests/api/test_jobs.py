@@ -170,6 +170,20 @@ def test_table_that_no_class_has_is_refused(
     assert service.get("/v1/jobs").json()["jobs"] == []
 
 
+@pytest.mark.parametrize("announced", [True, False])
+def test_what_is_uploaded_counts_by_its_bytes(
+    service: TestClient, make_key: MakeKey, assert_problem: AssertProblem, announced: bool
+) -> None:
+    headers = {**make_key(Scope.GRADE, rate_limit="30/hour"), **CSV}
+    table = as_csv([{**ROWS[0], "note": "x" * 20_000}]).encode()
+
+    def upload() -> Any:
+        return service.post("/v1/jobs", content=table if announced else iter([table]), headers=headers)
+
+    assert upload().status_code == 202
+    assert_problem(upload(), 429, "rate-limited")
+
+
 def test_a_formula_is_no_formula_in_a_spreadsheet(service: TestClient, engine: Engine) -> None:
     job = queued(service, [{**ROWS[0], "=1+1": "@x"}])
     until(service, job["id"])

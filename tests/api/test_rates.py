@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import limits
 import pytest
 from pydantic import ValidationError
 
-from api.rates import IN_PROCESS, Rates
+from api.rates import IN_PROCESS, Rates, Windows
 from api.settings import Settings
 
 LIMIT = limits.parse("3/minute")
@@ -55,6 +56,42 @@ def test_what_is_beyond_the_limit_has_to_wait() -> None:
     assert 1 <= rates.hit(LIMIT, "key") <= 60
     assert 1 <= rates.look(LIMIT, "key") <= 60
     assert rates.look(LIMIT, "other") == rates.hit(LIMIT, "other", cost=3) == 0
+
+
+def test_what_was_counted_counts_less_and_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = 1_000_000_020.0
+    monkeypatch.setattr("api.rates.time.time", lambda: at)
+    rates = Rates()
+    assert rates.hit(LIMIT, "key", cost=3) == 0
+    assert rates.hit(LIMIT, "key") > 0
+    at += 60 + 10
+    # A third of the window before counts no more.
+    assert rates.hit(LIMIT, "key") > 0
+    at += 11
+    assert rates.hit(LIMIT, "key") == 0
+    at += 120
+    assert rates.hit(LIMIT, "key", cost=3) == 0
+
+
+def test_names_that_no_longer_count_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = 1_000_000_020.0
+    monkeypatch.setattr("api.rates.time.time", lambda: at)
+    monkeypatch.setattr("api.rates._NAMES_KEPT", 3)
+    windows = Windows()
+    for name in "abcd":
+        assert windows.acquire_sliding_window_entry(name, 1, 60)
+    assert len(windows) == 3
+    assert not windows.acquire_sliding_window_entry("d", 1, 60)
+    at += 120
+    assert windows.acquire_sliding_window_entry("e", 1, 60)
+    assert len(windows) == 1
+
+
+def test_counting_starts_no_threads() -> None:
+    rates, before = Rates(), threading.active_count()
+    for number in range(100):
+        rates.hit(LIMIT, f"key-{number}")
+    assert threading.active_count() == before
 
 
 @needs_redis
