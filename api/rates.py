@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 from limits import RateLimitItem
 from limits.errors import StorageError
@@ -85,7 +85,7 @@ class Windows(MemoryStorage):
     """
 
     # Not to be had by an address.
-    STORAGE_SCHEME: ClassVar[list[str]] = []
+    STORAGE_SCHEME: list[str] = []  # noqa: RUF012 as the library has it
 
     def __init__(self) -> None:
         """Begin with nothing counted."""
