@@ -99,6 +99,10 @@ class Work:
             job = session.get(Job, job_id, with_for_update=True)
             if job is not None and job.run == run and job.state in WORKING:
                 job.state, job.problem = JobState.STOPPED, problem
+            # Who resumes the job may be another process, which does not know that no row ended this one.
+            survived = [number for of_job, number in self._survived if of_job == job_id]
+            chunks = update(JobChunk).where(JobChunk.job_id == job_id, JobChunk.number.in_(survived))
+            session.execute(chunks.values(suspect=None))
 
     def _begin(self, job_id: str, number: int, run: int) -> _Task | None:
         """Note that a chunk is begun, and return it; None if there is nothing to do."""
@@ -150,17 +154,25 @@ class Work:
                 return graders.grade_many([pair for _, pair in pairs])
             except Exception:
                 logger.exception("A chunk could not be graded in one go.")
-        return [self._alone(task, graders, number, pair) for number, pair in pairs]
+        alone = [self._alone(task, graders, number, pair) for number, pair in pairs]
+        if task.one_by_one:
+            # None of them ended the process: whatever goes wrong from here on, no row is to blame.
+            self._suspect(task, None)
+        return alone
 
     def _alone(self, task: _Task, graders: Graders, number: int, pair: Pair) -> GradingResult | str:
         if task.one_by_one:
-            with self.database.system() as session:
-                session.execute(update(JobChunk).where(*_named(task)).values(suspect=number))
+            self._suspect(task, number)
         try:
             return graders.grade(*pair)
         except Exception:
             logger.exception("A row of a job could not be graded.")
             return _FAILED_ALONE
+
+    def _suspect(self, task: _Task, number: int | None) -> None:
+        """Note which row is graded now, so that it is known should that end the process."""
+        with self.database.system() as session:
+            session.execute(update(JobChunk).where(*_named(task)).values(suspect=number))
 
     def _write_down(self, task: _Task, outcomes: Sequence[Graded | str], took_ms: float) -> None:
         """Write down the outcomes of a chunk, unless another worker was faster; its counts and results go with them."""

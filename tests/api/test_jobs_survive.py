@@ -44,7 +44,7 @@ from tests.api.survival import (
 )
 
 KILLS = 20
-ROWS = 1_500
+ROWS = 900
 FEW_ROWS = 200
 
 
