@@ -14,7 +14,7 @@ from api.bank_shapes import SHIPPED
 from api.dependencies import GraderDep, take_slot
 from api.keys import Scope
 from api.pages.practice import MAX_INTERVIEW, interview, pieces, sections
-from api.pages.rendering import PageRoute, base_of, render
+from api.pages.rendering import KeyedPageRoute, base_of, render
 from api.providers import ItemsDep
 from api.schemas import ItemId
 from grader.items import MAX_ANSWER_CHARS
@@ -38,7 +38,7 @@ class Place(BaseModel):
 
 
 router = APIRouter(
-    route_class=PageRoute,
+    route_class=KeyedPageRoute,
     include_in_schema=False,
     default_response_class=HTMLResponse,
     dependencies=[Depends(access.requires(Scope.GRADE)), Depends(access.limit_rate)],

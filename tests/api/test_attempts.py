@@ -65,7 +65,14 @@ def test_origin_is_an_address_or_its_network(host: str, origin: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/v1/grades"), ("POST", "/v1/webhooks"), ("POST", "/v1/jobs"), ("POST", "/v1/banks"), ("POST", "/batches/start")],
+    [
+        ("POST", "/v1/grades"),
+        ("POST", "/v1/webhooks"),
+        ("POST", "/v1/jobs"),
+        ("POST", "/v1/banks"),
+        ("POST", "/batches/start"),
+        ("POST", "/practice/dropout"),
+    ],
 )
 def test_no_body_is_read_before_the_key_is_known(service: TestClient, make_key: MakeKey, method: str, path: str) -> None:
     make_key(Scope.ADMIN)
