@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import limits
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from limits import RateLimitItem
 
+from api.attempts import origin_of
 from api.dependencies import state_of
-from api.errors import RateLimitedError, ScopeMissingError, TokenMismatchError, UnauthenticatedError
+from api.errors import RateLimitedError, ScopeMissingError, TokenMismatchError, TooManyAttemptsError, UnauthenticatedError
 from api.keys import KEYLESS, Access, KeyRefusedError, Scope, authenticate, has_keys
 from api.middleware import TOKEN_ROUTES
 from api.passes import TOKEN_PREFIX, PassKind, admit
@@ -33,33 +35,70 @@ _NO_KEYS = (
     "Run `grader keys create` there, and send the key with the header Authorization: Bearer KEY."
 )
 
-# What every route may answer with that asks for access.
-REFUSALS = (UnauthenticatedError, ScopeMissingError, TokenMismatchError, RateLimitedError)
+# What `get_access` may answer with; routes that need it declare these.
+REFUSALS = (UnauthenticatedError, ScopeMissingError, TokenMismatchError, RateLimitedError, TooManyAttemptsError)
 
 
-def get_access(request: Request, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> Access:
+class KeyedRoute(APIRoute):
+    """A route that asks who is sending before it reads the body: nobody else's megabytes are taken in and parsed.
+
+    Dependencies come too late for that, as FastAPI reads a body that a route declares before it calls them.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler with the question before it."""
+        handle = super().get_route_handler()
+
+        async def asking(request: Request) -> Response:
+            request.scope[ENTERED] = await run_in_threadpool(who_asks, request)
+            return await handle(request)
+
+        return asking
+
+
+async def get_access(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> Access:
     """Return who is asking.
 
     Raises:
         UnauthenticatedError: If the key or token is not valid, or missing where one is needed.
         TokenMismatchError: If a token is not for this.
+        TooManyAttemptsError: If too many keys that are not valid came from the same address.
     """
-    entered = request.scope.get(ENTERED)
-    if isinstance(entered, Access):
-        return entered
+    known = request.scope.get(ENTERED)
+    return known if isinstance(known, Access) else await run_in_threadpool(who_asks, request)
+
+
+def who_asks(request: Request) -> Access:
+    """Return who is asking by the header, or without keys from this machine; looks into the database.
+
+    Raises:
+        UnauthenticatedError: As `get_access`, like the two others.
+        TokenMismatchError: As well.
+        TooManyAttemptsError: As well.
+    """
     database = state_of(request)["database"]
-    if sent is not None:
-        try:
-            if sent.credentials.startswith(TOKEN_PREFIX):
-                return _with_token(request, admit(database, sent.credentials, PassKind.TOKEN))
-            return authenticate(database, sent.credentials)
-        except KeyRefusedError as error:
-            raise UnauthenticatedError(str(error)) from None
+    scheme, _, sent = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and sent:
+        return _whose_key(request, sent.strip())
     if has_keys(database):
         raise UnauthenticatedError
     if not _is_of_this_machine(request):
         raise UnauthenticatedError(_NO_KEYS)
     return KEYLESS
+
+
+def _whose_key(request: Request, sent: str) -> Access:
+    """Return what a key or token allows."""
+    database, attempts, origin = state_of(request)["database"], state_of(request)["attempts"], origin_of(request)
+    is_token = sent.startswith(TOKEN_PREFIX)
+    attempts.check(origin, sent)
+    try:
+        access = admit(database, sent, PassKind.TOKEN) if is_token else authenticate(database, sent)
+    except KeyRefusedError as error:
+        attempts.failed(origin, sent)
+        raise UnauthenticatedError(str(error)) from None
+    attempts.succeeded(sent)
+    return _with_token(request, access) if is_token else access
 
 
 def _with_token(request: Request, access: Access) -> Access:
@@ -82,13 +121,13 @@ def _with_token(request: Request, access: Access) -> Access:
 AccessDep = Annotated[Access, Depends(get_access)]
 
 
-def requires(scope: Scope) -> Callable[[Access], None]:
+def requires(scope: Scope) -> Callable[[Access], Coroutine[Any, Any, None]]:
     """Return a dependency that lets keys with a scope pass.
 
     Its callable raises `ScopeMissingError` if the key has it not.
     """
 
-    def check(access: AccessDep) -> None:
+    async def check(access: AccessDep) -> None:
         if not access.may(scope):
             raise ScopeMissingError(scope.value)
 
@@ -102,12 +141,12 @@ async def limit_rate(request: Request, access: AccessDep) -> None:
         RateLimitedError: If it is more than the key's limit, or a token's own.
     """
     if access.bound is not None:
-        count(request, _TOKEN_RATE, access.bound.token_id, len(await request.body()))
+        await _count(request, _TOKEN_RATE, access.bound.token_id, len(await request.body()))
     if access.key_id:
-        count(request, _rate_of(request, access), access.key_id, len(await request.body()))
+        await _count(request, _rate_of(request, access), access.key_id, len(await request.body()))
 
 
-def limit_upload_rate(request: Request, access: AccessDep) -> None:
+async def limit_upload_rate(request: Request, access: AccessDep) -> None:
     """Count what a key sends before it is read, or after it was read as a form, by the length that it is said to have.
 
     Raises:
@@ -115,28 +154,46 @@ def limit_upload_rate(request: Request, access: AccessDep) -> None:
     """
     announced = request.headers.get("content-length", "")
     if access.key_id:
-        count(request, _rate_of(request, access), access.key_id, int(announced) if announced.isdecimal() else 0)
+        await _count(request, _rate_of(request, access), access.key_id, int(announced) if announced.isdecimal() else 0)
+
+
+async def count_unannounced(request: Request, access: Access, size: int) -> None:
+    """Count what a key has sent without saying how much it would be, now that it is known.
+
+    Raises:
+        RateLimitedError: If it is more than the key's limit.
+    """
+    if access.key_id and not request.headers.get("content-length", "").isdecimal():
+        await _count(request, _rate_of(request, access), access.key_id, size)
 
 
 def count(request: Request, rate: str, who: str, size: int) -> None:
-    """Count some bytes that somebody sends.
+    """Count some bytes that somebody sends; where counts are shared this asks Redis.
 
     Raises:
         RateLimitedError: If it is more than the rate allows.
     """
-    limiter, limit = state_of(request)["limiter"], _parsed(rate)
+    limit = _parsed(rate)
     # A body that is larger than the whole limit passes when nothing else was sent, or it never could.
     cost = min(limit.amount, max(1, math.ceil(size / _UNIT_BYTES)))
-    if not limiter.hit(limit, who, cost=cost):
-        wait = limiter.get_window_stats(limit, who).reset_time - time.time()
-        raise RateLimitedError(str(limit), max(1, math.ceil(wait)))
+    wait = state_of(request)["rates"].hit(limit, who, cost=cost)
+    if wait:
+        raise RateLimitedError(str(limit), wait)
+
+
+async def _count(request: Request, rate: str, who: str, size: int) -> None:
+    # Counting in memory takes microseconds; Redis is another program, and the event loop waits for none.
+    if state_of(request)["rates"].is_shared:
+        await run_in_threadpool(count, request, rate, who, size)
+    else:
+        count(request, rate, who, size)
 
 
 def _rate_of(request: Request, access: Access) -> str:
     return access.rate_limit or state_of(request)["settings"].rate_limit
 
 
-def get_store(request: Request, access: AccessDep) -> Store:
+async def get_store(request: Request, access: AccessDep) -> Store:
     """Return what the asking tenant has stored."""
     return Store(state_of(request)["database"], access.tenant_id)
 

@@ -10,24 +10,26 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
 
-from api import logs, problems
+from api import logs, problems, tracing
 from api.answers import RepeatedAnswers
+from api.attempts import Attempts
+from api.calibrated import LearntGraders
 from api.dependencies import State
 from api.jobs.work import Work
 from api.keys import KEYLESS, ensure_tenant, has_keys
 from api.metrics import Metrics
 from api.middleware import MAX_BODY_BYTES, BodyLimit, SecurityHeaders, TokenCors
 from api.pages.rendering import STATIC
+from api.rates import Rates
 from api.routers import banks, batch_pages, grades, health, items, jobs, pages, results, reviews, sign_in, tokens, usage, webhooks
-from api.settings import Settings
+from api.settings import Settings, TraceSettings
 from api.slots import Slots
 from api.storage import migrations
 from api.storage.database import Database, parse_url
@@ -41,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 # Each may take a gigabyte of disk and half an hour.
 _MAX_UPLOADS = 4
+_MAX_STREAMS = 100
 _METHODS = ["GET", "POST", "PUT", "DELETE"]
 _DESCRIPTION = """
 Grades free-text answers by meaning and by keyword coverage, with evidence for every mark.
@@ -54,6 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the service; without settings they are read from the environment."""
     settings = settings or Settings()
     logs.configure(settings.log_level)
+    tracing.configure(TraceSettings())
     metrics = Metrics()
     # FastAPI's own page of docs loads its scripts from a CDN and stays blank without a network.
     app = FastAPIOffline(
@@ -62,10 +66,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("answer-grader"),
         description=_DESCRIPTION,
         lifespan=lifespan,
+        telemetry=tracing.SILENT,
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings = settings
     app.state.metrics = metrics
+    # Set by whoever runs the server, before it waits for what is in progress.
+    app.state.stopping = Event()
     problems.install(app)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, max_upload_bytes=settings.max_upload_bytes)
     app.add_middleware(
@@ -90,11 +97,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
     settings: Settings = app.state.settings
     bank = ItemBank.from_directory(settings.bank_dir)
     database = open_database(settings)
+    rates = Rates(settings.rate_limit_storage.get_secret_value())
     with (
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="loading") as executor,
         TemporaryDirectory(prefix="grader-uploads-") as uploads,
     ):
-        loading = executor.submit(_load_grader, settings, bank)
+        loading = executor.submit(_load_grader, settings, bank, app.state.metrics)
         worker = executor.submit(_start_worker, settings, loading, database, bank, app.state.metrics)
         yield State(
             settings=settings,
@@ -104,9 +112,13 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
             metrics=app.state.metrics,
             answers=RepeatedAnswers(),
             database=database,
-            limiter=SlidingWindowCounterRateLimiter(MemoryStorage()),
+            rates=rates,
+            attempts=Attempts(rates),
             uploads=Path(uploads),
             upload_slots=Slots(_MAX_UPLOADS),
+            stream_slots=Slots(_MAX_STREAMS),
+            stopping=app.state.stopping,
+            learnt=LearntGraders(),
         )
     if worker.exception() is None and (engine := worker.result()) is not None:
         engine.stop()
@@ -122,18 +134,23 @@ def open_database(settings: Settings) -> Database:
         StorageError: If the address is wrong, or the tables of PostgreSQL are of another version; SQLite's are brought up to it.
     """
     database = Database(parse_url(settings.database_address()))
-    migrations.make_ready(database)
-    ensure_tenant(database, KEYLESS.tenant_id)
-    if not has_keys(database):
+    try:
+        migrations.make_ready(database)
+        ensure_tenant(database, KEYLESS.tenant_id)
+        is_keyless = not has_keys(database)
+    except BaseException:
+        database.close()
+        raise
+    if is_keyless:
         logger.warning("There are no keys yet: whoever is on this machine may use the service. `grader keys create` ends that.")
     return database
 
 
-def _load_grader(settings: Settings, bank: ItemBank) -> Grader:
+def _load_grader(settings: Settings, bank: ItemBank, metrics: Metrics) -> Grader:
     """Return a grader that has embedded the bank and graded once."""
     began = time.monotonic()
     try:
-        grader = Grader.from_directory(settings.home, threads=settings.threads, precision=settings.precision)
+        grader = Grader.from_directory(settings.home, threads=settings.threads, precision=settings.precision, observer=metrics)
         made = grader.embed(bank)
         grader.grade(bank.items[0], bank.items[0].reference_answers[0].text)
     except Exception:

@@ -1,18 +1,25 @@
-"""What handlers ask for: the only reader of the state that the app's lifespan makes."""
+"""What handlers ask for: the only reader of the state that the app's lifespan makes.
+
+What is only looked up is a coroutine: a plain function would be given to a thread, of which there are forty, and health checks
+would have to wait for one while they are all taken.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
+from threading import Event
 from typing import Annotated, TypedDict, cast
 
 from fastapi import Depends, Request
-from limits.strategies import RateLimiter
 
 from api.answers import RepeatedAnswers
+from api.attempts import Attempts
+from api.calibrated import LearntGraders
 from api.errors import NotReadyError, UnsupportedMediaTypeError
 from api.metrics import Metrics
+from api.rates import Rates
 from api.settings import Settings
 from api.slots import Slots
 from api.storage.database import Database
@@ -35,9 +42,13 @@ class State(TypedDict):
     metrics: Metrics
     answers: RepeatedAnswers
     database: Database
-    limiter: RateLimiter
+    rates: Rates
+    attempts: Attempts
     uploads: Path
     upload_slots: Slots
+    stream_slots: Slots
+    stopping: Event
+    learnt: LearntGraders
 
 
 def state_of(request: Request) -> State:
@@ -45,17 +56,17 @@ def state_of(request: Request) -> State:
     return cast("State", request.state)
 
 
-def get_settings(request: Request) -> Settings:
+async def get_settings(request: Request) -> Settings:
     """Return the settings of this server."""
     return state_of(request)["settings"]
 
 
-def get_bank(request: Request) -> ItemBank:
+async def get_bank(request: Request) -> ItemBank:
     """Return the bank."""
     return state_of(request)["bank"]
 
 
-def get_grader(request: Request) -> Grader:
+async def get_grader(request: Request) -> Grader:
     """Return the grader.
 
     Raises:
@@ -67,7 +78,7 @@ def get_grader(request: Request) -> Grader:
     return loading.result()
 
 
-def check_alive(request: Request) -> None:
+async def check_alive(request: Request) -> None:
     """Refuse only where a restart would help.
 
     Raises:
@@ -78,7 +89,7 @@ def check_alive(request: Request) -> None:
         raise NotReadyError(failed=True)
 
 
-def require_json(request: Request) -> None:
+async def require_json(request: Request) -> None:
     """Refuse a body that is not declared as JSON.
 
     Raises:
@@ -88,7 +99,7 @@ def require_json(request: Request) -> None:
         raise UnsupportedMediaTypeError
 
 
-def import_format(request: Request) -> ImportFormat:
+async def import_format(request: Request) -> ImportFormat:
     """Return what kind of text a body is declared to be.
 
     Raises:
@@ -134,22 +145,41 @@ async def take_upload_slot(request: Request) -> AsyncIterator[None]:
         slots.give_back()
 
 
-def get_metrics(request: Request) -> Metrics:
+async def take_stream_slot(request: Request) -> AsyncIterator[None]:
+    """Hold one of the places for streams of events, each of which looks at the database once a second.
+
+    Raises:
+        BusyError: If all of them are taken.
+    """
+    slots = state_of(request)["stream_slots"]
+    await slots.take(request.is_disconnected)
+    try:
+        yield
+    finally:
+        slots.give_back()
+
+
+async def get_stopping(request: Request) -> Event:
+    """Return what is set once the server has been told to stop."""
+    return state_of(request)["stopping"]
+
+
+async def get_metrics(request: Request) -> Metrics:
     """Return the measures of this server."""
     return state_of(request)["metrics"]
 
 
-def get_answers(request: Request) -> RepeatedAnswers:
+async def get_answers(request: Request) -> RepeatedAnswers:
     """Return what remembers the last answers."""
     return state_of(request)["answers"]
 
 
-def get_uploads(request: Request) -> Path:
+async def get_uploads(request: Request) -> Path:
     """Return the folder for tables that were sent to the pages and are not taken in yet; it goes with the server."""
     return state_of(request)["uploads"]
 
 
-def get_database(request: Request) -> Database:
+async def get_database(request: Request) -> Database:
     """Return the database, for what is about all tenants; routes about one get at it through a store."""
     return state_of(request)["database"]
 
@@ -157,6 +187,15 @@ def get_database(request: Request) -> Database:
 DatabaseDep = Annotated[Database, Depends(get_database)]
 UploadsDep = Annotated[Path, Depends(get_uploads)]
 AnswersDep = Annotated[RepeatedAnswers, Depends(get_answers)]
+
+
+async def get_learnt(request: Request) -> LearntGraders:
+    """Return the graders that have learnt from reviews."""
+    return state_of(request)["learnt"]
+
+
+LearntDep = Annotated[LearntGraders, Depends(get_learnt)]
+StoppingDep = Annotated[Event, Depends(get_stopping)]
 MetricsDep = Annotated[Metrics, Depends(get_metrics)]
 SettingsDep = Annotated[Settings, Depends(get_settings)]
 BankDep = Annotated[ItemBank, Depends(get_bank)]

@@ -44,6 +44,14 @@ class RateLimitedError(HTTPException):
         super().__init__(429, detail, {"Retry-After": str(retry_after_s)})
 
 
+class TooManyAttemptsError(HTTPException):
+    """Too many keys that are not valid came from one address."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        detail = f"Too many keys that are not valid came from this address. Try again in {retry_after_s} s."
+        super().__init__(429, detail, {"Retry-After": str(retry_after_s)})
+
+
 class UnauthenticatedError(HTTPException):
     """The request carries no key that is valid, and needs one."""
 
@@ -133,6 +141,22 @@ class InvalidReviewError(GraderError):
         super().__init__(f"The result has no key point {key_point_id!r}.")
 
 
+class TooFewReviewsError(GraderError):
+    """There is not enough to learn from."""
+
+    def __init__(self, needed: int) -> None:
+        super().__init__(
+            f"Fewer than {needed} answers to this version of the item were reviewed; that is too little to learn from."
+        )
+
+
+class CalibrationNotFoundError(GraderError):
+    """Nothing was learnt about the item, by the tenant that asks."""
+
+    def __init__(self, item_id: str) -> None:
+        super().__init__(f"Nothing was learnt from reviews of the item {item_id!r}.")
+
+
 class SubjectNotFoundError(GraderError):
     """Nothing is stored about this person, by the tenant that asks."""
 
@@ -161,6 +185,13 @@ class WebhookNotFoundError(GraderError):
         super().__init__(f"There is no webhook {webhook_id!r}.")
 
 
+class TooManyWebhooksError(GraderError):
+    """The tenant has as many webhooks as there may be: each of them makes a message of every event."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"There are {limit} webhooks, which is the limit. Delete one that is no longer needed.")
+
+
 class DeliveryNotFoundError(GraderError):
     """The tenant has no message to a webhook of this id."""
 
@@ -184,3 +215,20 @@ class StillRunningError(HTTPException):
 
     def __init__(self) -> None:
         super().__init__(409, "The first request with this Idempotency-Key is not done yet. Try again.", {"Retry-After": "1"})
+
+
+class AnswerLostError(GraderError):
+    """The request that came with an idempotency key was carried out, and its answer was lost when the server stopped."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The first request with this Idempotency-Key was carried out, but the server stopped before its answer was kept. "
+            "It is not carried out again; read what it made, such as its results by attempt_id."
+        )
+
+
+class ClaimLostError(GraderError):
+    """A request took so long that another one with its idempotency key was let in; nothing of it was kept."""
+
+    def __init__(self) -> None:
+        super().__init__("The request took too long, and another one with its Idempotency-Key was let in. Nothing was stored.")

@@ -216,8 +216,29 @@ REGRADE_REPORT: dict[str, Any] = {
             "new_score": 0.76,
             "old_mark": 6.0,
             "new_mark": 7.5,
+            "reviews": 1,
         }
     ],
+}
+CALIBRATES: dict[str, Example] = {
+    "look": {"summary": "Show what it would bring", "value": {"dry_run": True}},
+    "store": {"summary": "Grade by it", "value": {"bank_id": "shipped", "dry_run": False}},
+}
+CALIBRATION: dict[str, Any] = {
+    "bank_id": "physics",
+    "item_id": "gravity",
+    "created_at": "2026-03-02T15:00:00Z",
+    "key_name": "teacher",
+    "answers": 24,
+    "in_use": True,
+}
+CALIBRATION_REPORT: dict[str, Any] = {
+    "item_version": "3",
+    "stored": True,
+    "answers": 24,
+    "signature": "calibration-3f2a91c07be4",
+    "before": {"n": 24, "qwk": 0.81, "rmse": 0.17, "exact": 0.42, "adjacent": 0.75},
+    "after": {"n": 24, "qwk": 0.88, "rmse": 0.13, "exact": 0.5, "adjacent": 0.83},
 }
 REVIEW: dict[str, Any] = {
     "id": "019a3b2f00112233445566778899aabb",

@@ -9,27 +9,28 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from api.answers import RepeatedAnswers
+from api.calibrated import Graders
 from api.items import HeldAgainst, Items
 from api.keys import Access
 from api.metrics import Metrics
 from api.problems import Location, Problem, problem_of, validation_problem
-from api.results import NewResult, Results
+from api.results import NewResult, add_results
 from api.schemas import BatchResult, BatchRow, GradeBatch, GradedAnswer, GradeRequest
+from api.storage.database import Store
 from api.tokens import narrowed
-from api.usage import UsageBook
-from grader import Grader, GraderError, GradingResult
+from api.usage import note_use
+from grader import GraderError, GradingResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grading:
     """What it takes to grade answers for whoever is asking."""
 
-    grader: Grader
+    graders: Graders
     items: Items
-    results: Results
+    store: Store
     access: Access
     metrics: Metrics
-    usage: UsageBook
     answers: RepeatedAnswers = field(default_factory=RepeatedAnswers)
 
     def grade(self, request: GradeRequest) -> GradedAnswer:
@@ -43,7 +44,8 @@ class Grading:
             request = narrowed(request, self.access.bound)
         held = self.items.find(request)
         began = time.perf_counter()
-        result = self.answers.grade(self.grader, self.access.tenant_id, held.gradable, request.candidate_answer)
+        grader = self.graders.of(held)
+        result = self.answers.grade(grader, self.access.tenant_id, held.gradable, request.candidate_answer)
         took_ms = (time.perf_counter() - began) * 1000
         return self._kept([(request, held)], [result], took_ms, store=None)[0]
 
@@ -52,7 +54,7 @@ class Grading:
         read = [self.read(row, ("body", "rows", index)) for index, row in enumerate(batch.rows)]
         good = [row for row in read if not isinstance(row, Problem)]
         began = time.perf_counter()
-        graded = self.grader.grade_many([(held.gradable, request.candidate_answer) for request, held in good])
+        graded = self.graders.grade_many([(held, request.candidate_answer) for request, held in good])
         # Answers of a batch are graded together, so each took its share.
         took_ms = (time.perf_counter() - began) * 1000 / max(1, len(good))
         answers = iter(self._kept(good, graded, took_ms, store=batch.store))
@@ -81,8 +83,6 @@ class Grading:
         store: bool | None,
     ) -> list[GradedAnswer]:
         """Return graded answers in their order, counted, with the ids of those that were stored."""
-        self.metrics.graded(list(graded))
-        self.usage.note(self.access, [request.candidate_answer for request, _ in asked])
         default = self.access.store_results if store is None else store
         new = [
             NewResult(held=held, request=request, result=result, grading_ms=took_ms)
@@ -90,8 +90,21 @@ class Grading:
             else None
             for (request, held), result in zip(asked, graded, strict=True)
         ]
-        ids = iter(self.results.add([each for each in new if each is not None], key_name=self.access.name))
+        ids = iter(self._written([request for request, _ in asked], [each for each in new if each is not None]))
+        self.metrics.graded(list(graded))
         return [
             GradedAnswer.of(result, request, next(ids) if each is not None else None)
             for (request, _), result, each in zip(asked, graded, new, strict=True)
         ]
+
+    def _written(self, asked: Sequence[GradeRequest], new: Sequence[NewResult]) -> list[str]:
+        """Count a request and store its results, both or neither, and return the ids of the results in order."""
+        if not asked:
+            return []
+        # Where nothing is stored, grading again does no harm, and counts as nothing carried out.
+        store = self.store if new else self.store.aside()
+        with store.write() as session:
+            # In the order in which chunks of jobs do it, or two transactions could wait for each other.
+            ids = add_results(session, new, key_name=self.access.name) if new else []
+            note_use(session, self.access, [request.candidate_answer for request in asked])
+            return ids

@@ -1,7 +1,8 @@
 """The same request sent twice is carried out once: a POST with an `Idempotency-Key` gives its first answer again for a day.
 
-A dependency claims the key once the asking tenant is known; the route class keeps the answer, gives it again, or lets go of the
-key where there is no answer to keep, because the request failed.
+A dependency claims the key once the asking tenant is known. What the request writes is committed together with the note that it
+was carried out, so that no crash makes it happen twice. The route class then keeps the answer, gives it again, or lets go of
+the key where nothing was done, because the request failed.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from typing import Annotated, Any
 
 from fastapi import Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import delete, select, update
+from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
-from api.access import AccessDep, StoreDep
-from api.errors import KeyReusedError, StillRunningError
+from api.access import AccessDep, KeyedRoute, StoreDep
+from api.errors import AnswerLostError, ClaimLostError, KeyReusedError, StillRunningError
 from api.schemas import SubjectId
 from api.storage.columns import new_id, now
 from api.storage.database import Store
@@ -41,7 +42,7 @@ IdempotencyKey = Annotated[
     ),
 ]
 _ID = TypeAdapter[str](SubjectId)
-REFUSALS = (KeyReusedError, StillRunningError)
+REFUSALS = (KeyReusedError, StillRunningError, AnswerLostError, ClaimLostError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,27 @@ class Claim:
     store: Store
     replay_id: str
 
+    def mark(self, session: Session) -> None:
+        """Note in the transaction of what the request does that it was carried out.
+
+        Raises:
+            ClaimLostError: If another request has claimed the key since, having waited for this one long enough.
+        """
+        noted = session.execute(update(Replay).where(Replay.id == self.replay_id).values(carried_out=True))
+        assert isinstance(noted, CursorResult)  # noqa: S101 what an update gives
+        if not noted.rowcount:
+            raise ClaimLostError
+
     def keep(self, response: Response) -> None:
         """Keep the answer for the next request with the key."""
         values = {"status": response.status_code, "body": bytes(response.body).decode()}
-        with self.store.write() as session:
+        with self.store.aside().write() as session:
             session.execute(update(Replay).where(Replay.id == self.replay_id).values(values))
 
     def release(self) -> None:
-        """Let the key be used again: nothing was done."""
-        with self.store.write() as session:
-            session.execute(delete(Replay).where(Replay.id == self.replay_id))
+        """Let the key be used again, unless something was done before the request failed."""
+        with self.store.aside().write() as session:
+            session.execute(delete(Replay).where(Replay.id == self.replay_id, Replay.carried_out.is_(False)))
 
 
 class ReplayedError(Exception):
@@ -71,8 +83,8 @@ class ReplayedError(Exception):
         self.response = Response(body, status, {"Idempotent-Replayed": "true"}, "application/json")
 
 
-class IdempotentRoute(APIRoute):
-    """A route whose answers are kept for requests that claimed a key."""
+class IdempotentRoute(KeyedRoute):
+    """A keyed route whose answers are kept for requests that claimed a key."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler with the keeping around it."""
@@ -150,18 +162,23 @@ def _claim(store: Store, key: str, request_hash: str, names: set[str]) -> Claim:
     except IntegrityError:
         # Another server has claimed it between our look and our row.
         raise StillRunningError from None
-    return Claim(store, replay_id)
+    claim = Claim(store, replay_id)
+    store.seal = claim.mark
+    return claim
 
 
 def _is_over(known: Replay) -> bool:
-    return now() - known.created_at > (_RUNS_AT_MOST if known.status is None else _KEPT)
+    is_done = known.carried_out or known.status is not None
+    return now() - known.created_at > (_KEPT if is_done else _RUNS_AT_MOST)
 
 
 def _answer_of(known: Replay, request_hash: str) -> Exception:
     if known.request_hash != request_hash:
         return KeyReusedError()
     if known.status is None:
-        return StillRunningError()
+        # Its answer is a moment away, if its server is still there.
+        is_lost = known.carried_out and now() - known.created_at > _RUNS_AT_MOST
+        return AnswerLostError() if is_lost else StillRunningError()
     return ReplayedError(known.status, known.body or "")
 
 

@@ -18,6 +18,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import Processor
 
+from api import tracing
 from api.metrics import Metrics
 from api.storage.columns import new_id
 
@@ -85,13 +86,18 @@ class RequestLog:
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        method = _method(scope["method"])
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            tracing.request_span(method, Headers(scope=scope)) as span,
+        ):
             try:
                 await self.app(scope, receive, with_id)
             finally:
                 took_s = time.perf_counter() - began
-                method, route = _method(scope["method"]), _route(scope)
+                route = _route(scope)
                 self.metrics.answered(method=method, route=route, status=status, took_s=took_s)
+                tracing.answered(span, method=method, route=route, status=status)
                 ms = round(took_s * 1000, 1)
                 logger.info("request", extra={"method": method, "route": route, "status": status, "ms": ms})
 

@@ -8,7 +8,9 @@ from fastapi import Depends
 
 from api.access import AccessDep, StoreDep
 from api.banks import Banks
-from api.dependencies import AnswersDep, BankDep, DatabaseDep, GraderDep, MetricsDep
+from api.calibrated import Graders
+from api.calibrating import Calibrations
+from api.dependencies import AnswersDep, BankDep, DatabaseDep, GraderDep, LearntDep, MetricsDep
 from api.grading import Grading
 from api.items import Items
 from api.jobs.book import Jobs
@@ -21,27 +23,27 @@ from api.usage import UsageBook
 from api.webhooks.book import Webhooks
 
 
-def get_items(bank: BankDep, store: StoreDep, access: AccessDep) -> Items:
+async def get_items(bank: BankDep, store: StoreDep, access: AccessDep) -> Items:
     """Return the items that answers may be held against."""
     return Items(bank, store, access.bound)
 
 
-def get_banks(bank: BankDep, store: StoreDep) -> Banks:
+async def get_banks(bank: BankDep, store: StoreDep) -> Banks:
     """Return the banks."""
     return Banks(store, bank)
 
 
-def get_results(store: StoreDep) -> Results:
+async def get_results(store: StoreDep) -> Results:
     """Return the stored results."""
     return Results(store)
 
 
-def get_reviews(store: StoreDep) -> Reviews:
+async def get_reviews(store: StoreDep) -> Reviews:
     """Return the reviews."""
     return Reviews(store)
 
 
-def get_webhooks(store: StoreDep) -> Webhooks:
+async def get_webhooks(store: StoreDep) -> Webhooks:
     """Return the webhooks."""
     return Webhooks(store)
 
@@ -53,12 +55,12 @@ BanksDep = Annotated[Banks, Depends(get_banks)]
 ResultsDep = Annotated[Results, Depends(get_results)]
 
 
-def get_jobs(store: StoreDep) -> Jobs:
+async def get_jobs(store: StoreDep) -> Jobs:
     """Return the jobs."""
     return Jobs(store)
 
 
-def get_intake(items: ItemsDep, store: StoreDep, access: AccessDep) -> Intake:
+async def get_intake(items: ItemsDep, store: StoreDep, access: AccessDep) -> Intake:
     """Return what queues jobs."""
     return Intake(items=items, store=store, access=access)
 
@@ -67,7 +69,7 @@ IntakeDep = Annotated[Intake, Depends(get_intake)]
 JobsDep = Annotated[Jobs, Depends(get_jobs)]
 
 
-def get_tokens(database: DatabaseDep, items: ItemsDep, access: AccessDep) -> Tokens:
+async def get_tokens(database: DatabaseDep, items: ItemsDep, access: AccessDep) -> Tokens:
     """Return what makes tokens."""
     return Tokens(database=database, items=items, access=access)
 
@@ -75,7 +77,7 @@ def get_tokens(database: DatabaseDep, items: ItemsDep, access: AccessDep) -> Tok
 TokensDep = Annotated[Tokens, Depends(get_tokens)]
 
 
-def get_usage(store: StoreDep) -> UsageBook:
+async def get_usage(store: StoreDep) -> UsageBook:
     """Return the counts of what was graded."""
     return UsageBook(store)
 
@@ -83,27 +85,35 @@ def get_usage(store: StoreDep) -> UsageBook:
 UsageDep = Annotated[UsageBook, Depends(get_usage)]
 
 
-def get_grading(  # noqa: PLR0917 FastAPI passes them by name
-    grader: GraderDep, answers: AnswersDep, items: ItemsDep, access: AccessDep, metrics: MetricsDep, store: StoreDep
+async def get_graders(grader: GraderDep, learnt: LearntDep, store: StoreDep) -> Graders:
+    """Return the graders for items, those included that have learnt from reviews."""
+    return Graders(general=grader, learnt=learnt, store=store)
+
+
+GradersDep = Annotated[Graders, Depends(get_graders)]
+
+
+async def get_grading(  # noqa: PLR0917 FastAPI passes them by name
+    graders: GradersDep, answers: AnswersDep, items: ItemsDep, access: AccessDep, metrics: MetricsDep, store: StoreDep
 ) -> Grading:
     """Return what grades answers, keeps the results and counts."""
-    return Grading(
-        grader=grader,
-        answers=answers,
-        items=items,
-        results=Results(store),
-        access=access,
-        metrics=metrics,
-        usage=UsageBook(store),
-    )
+    return Grading(graders=graders, answers=answers, items=items, store=store, access=access, metrics=metrics)
 
 
 GradingDep = Annotated[Grading, Depends(get_grading)]
 
 
-def get_regrading(grader: GraderDep, items: ItemsDep, store: StoreDep, access: AccessDep) -> Regrading:
+async def get_regrading(graders: GradersDep, items: ItemsDep, store: StoreDep, access: AccessDep) -> Regrading:
     """Return what grades stored answers again."""
-    return Regrading(store=store, items=items, grader=grader, key_name=access.name)
+    return Regrading(store=store, items=items, graders=graders, key_name=access.name)
 
 
 RegradingDep = Annotated[Regrading, Depends(get_regrading)]
+
+
+async def get_calibrations(store: StoreDep, items: ItemsDep) -> Calibrations:
+    """Return what was learnt from reviews."""
+    return Calibrations(store, items)
+
+
+CalibrationsDep = Annotated[Calibrations, Depends(get_calibrations)]

@@ -11,6 +11,7 @@ from sqlalchemy import Select, func, or_, select
 
 from api import examples
 from api.bank_shapes import SHIPPED, BankId
+from api.calibrated import Graders
 from api.items import HeldAgainst, Items
 from api.results import keep_items, worth_of_a_look
 from api.storage.columns import new_id
@@ -41,6 +42,9 @@ class Difference(BaseModel):
     new_score: float
     old_mark: float
     new_mark: float
+    reviews: int = Field(
+        description="How many people reviewed the old result. Their decisions stay with it, and the new one waits for review."
+    )
 
 
 class RegradeReport(BaseModel):
@@ -61,7 +65,7 @@ class Regrading:
 
     store: Store
     items: Items
-    grader: Grader
+    graders: Graders
     key_name: str
 
     def run(self, item_id: str, wanted: Regrade) -> RegradeReport:
@@ -72,12 +76,13 @@ class Regrading:
             ItemNotFoundError: If the bank has no published item of this id.
         """
         held = self.items.get(wanted.bank_id, item_id)
-        affected = self._affected(held)
+        grader = self.graders.of(held)
+        affected = _affected(held, grader)
         with self.store.read() as session:
             count = session.scalar(select(func.count()).select_from(affected.subquery())) or 0
             old = session.scalars(affected.order_by(Result.id).limit(_MAX_ANSWERS)).all()
         began = time.perf_counter()
-        graded = self.grader.grade_many([(held.gradable, row.candidate_answer) for row in old])
+        graded = grader.grade_many([(held.gradable, row.candidate_answer) for row in old])
         took_ms = (time.perf_counter() - began) * 1000 / max(1, len(old))
         pairs = list(zip(old, graded, strict=True))
         new_ids = {} if wanted.dry_run else self._replace(pairs, held, took_ms)
@@ -87,15 +92,6 @@ class Regrading:
             affected=count,
             graded=len(pairs),
             differences=[_difference(row, result, new_ids.get(row.id)) for row, result in pairs if _differs(row, result)],
-        )
-
-    def _affected(self, held: HeldAgainst) -> Select[Result]:
-        signature = f"{self.grader.signature}|item-{held.gradable.content_hash[:12]}"
-        return select(Result).where(
-            Result.bank_id == held.bank_id,
-            Result.item_id == held.item_id,
-            Result.replaced.is_(False),
-            or_(Result.content_hash != held.gradable.content_hash, Result.signature != signature),
         )
 
     def _replace(self, pairs: list[tuple[Result, GradingResult]], held: HeldAgainst, took_ms: float) -> dict[str, str]:
@@ -127,13 +123,24 @@ class Regrading:
             candidate_answer=old.candidate_answer,
             score=result.score,
             mark=result.mark,
-            needs_review=result.needs_review,
+            # What people decided was about the old result and stays with it; they are asked again about the new one.
+            needs_review=result.needs_review or old.review_count > 0,
             signature=result.signature,
             result=result.to_json(),
             grading_ms=round(took_ms, 3),
             review_worth=worth_of_a_look(result),
             replaces_id=old.id,
         )
+
+
+def _affected(held: HeldAgainst, grader: Grader) -> Select[Result]:
+    signature = f"{grader.signature}|item-{held.gradable.content_hash[:12]}"
+    return select(Result).where(
+        Result.bank_id == held.bank_id,
+        Result.item_id == held.item_id,
+        Result.replaced.is_(False),
+        or_(Result.content_hash != held.gradable.content_hash, Result.signature != signature),
+    )
 
 
 def _differs(old: Result, new: GradingResult) -> bool:
@@ -149,4 +156,5 @@ def _difference(old: Result, new: GradingResult, new_result_id: str | None) -> D
         new_score=new.score,
         old_mark=old.mark,
         new_mark=new.mark,
+        reviews=old.review_count,
     )

@@ -41,13 +41,6 @@ class Results:
 
     store: Store
 
-    def add(self, results: Sequence[NewResult], *, key_name: str) -> list[str]:
-        """Store results, all or none, and return their ids in order."""
-        if not results:
-            return []
-        with self.store.write() as session:
-            return add_results(session, results, key_name=key_name)
-
     def get(self, result_id: str) -> StoredResult:
         """Return one result.
 
@@ -93,11 +86,12 @@ class Results:
         if not chosen:
             raise ValueError("a deletion needs an attempt or a moment")
         with self.store.write() as session:
-            results = _deleted(session.execute(delete(Result).where(*chosen)))
             if attempt_id is not None:
-                replays = _delete_replays(session, f"attempt:{attempt_id}")
+                # First, as it waits for chunks that are just being written down: their results are to go too.
                 job_rows = erase_rows(session, attempt_id=attempt_id)
                 session.execute(delete(Pass).where(Pass.attempt_id == attempt_id))
+                replays = _delete_replays(session, f"attempt:{attempt_id}")
+            results = _deleted(session.execute(delete(Result).where(*chosen)))
             if before is not None:
                 replays = _deleted(session.execute(delete(Replay).where(Replay.id < oldest_id(before))))
                 job_rows = delete_jobs(session, before)
@@ -113,9 +107,10 @@ class Results:
             SubjectNotFoundError: If there is nothing.
         """
         with self.store.write() as session:
+            # First, as above.
+            job_rows = erase_rows(session, subject_id=subject_id)
             results = _deleted(session.execute(delete(Result).where(Result.subject_id == subject_id)))
             replays = _delete_replays(session, f"subject:{subject_id}")
-            job_rows = erase_rows(session, subject_id=subject_id)
             tokens = _deleted(session.execute(delete(Pass).where(Pass.subject_id == subject_id)))
         if not results + replays + job_rows + tokens:
             raise SubjectNotFoundError

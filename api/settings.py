@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +11,7 @@ from platformdirs import user_cache_path, user_data_path
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.rates import IN_PROCESS
 from grader import default_bank_dir
 
 
@@ -19,13 +21,24 @@ def _is_rate_limit(text: str) -> str:
     return text
 
 
+def _is_rate_storage(address: SecretStr) -> SecretStr:
+    """Refuse what is no place to count rates in, without repeating it: it may hold a password."""
+    scheme = address.get_secret_value().partition("://")[0]
+    if address.get_secret_value() != IN_PROCESS and scheme not in {"redis", "rediss"}:
+        raise ValueError("it is memory:// or the address of a Redis, such as redis://host:6379/0")
+    if scheme != "memory" and find_spec("redis") is None:
+        raise ValueError('Redis needs the extra: pip install "answer-grader[redis]"')
+    return address
+
+
 RateLimit = Annotated[str, AfterValidator(_is_rate_limit)]
+RateStorage = Annotated[SecretStr, AfterValidator(_is_rate_storage)]
 
 
 class Settings(BaseSettings):
     """Settings of one server, each from a variable with the prefix `GRADER_`, such as `GRADER_HOME`."""
 
-    model_config = SettingsConfigDict(env_prefix="GRADER_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="GRADER_", frozen=True, extra="forbid", hide_input_in_errors=True)
 
     bank_dir: Path = Field(default_factory=default_bank_dir, description="Folder of the bank to serve.")
     home: Path = Field(
@@ -64,6 +77,12 @@ class Settings(BaseSettings):
         description="What a key may send, where it has no limit of its own: units of 1,000 bytes; a request is one at least.",
     )
 
+    # An address may hold a password, as above.
+    rate_limit_storage: RateStorage = Field(
+        default=SecretStr(IN_PROCESS),
+        description="Where rates are counted: `memory://` is each server by itself, `redis://host:6379/0` all that name it.",
+    )
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
@@ -78,3 +97,24 @@ class Settings(BaseSettings):
         # A cache folder may be emptied at any time, and results may not.
         folder = self.home if "home" in self.model_fields_set else user_data_path("grader", appauthor=False)
         return f"sqlite:///{folder.resolve() / 'grader.sqlite'}"
+
+
+class TraceSettings(BaseSettings):
+    """Whether traces are wanted, from OpenTelemetry's own variables; the rest of those is read by its SDK."""
+
+    model_config = SettingsConfigDict(env_prefix="OTEL_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    sdk_disabled: bool = False
+    service_name: str = ""
+    traces_exporter: str = Field(default="", description="`otlp`, `console`, `none` or another that is installed.")
+    exporter_otlp_endpoint: str = ""
+    exporter_otlp_traces_endpoint: str = ""
+
+    def wanted_exporter(self) -> str | None:
+        """Return the name of the exporter, None where nothing asks for traces: none are sent unasked."""
+        named = self.traces_exporter.strip().lower()
+        is_asked = bool(named or self.exporter_otlp_endpoint or self.exporter_otlp_traces_endpoint)
+        if self.sdk_disabled or not is_asked or named == "none":
+            return None
+        # The one that is over HTTP, which the extra brings; the other one needs a compiler's worth of gRPC.
+        return "otlp_proto_http" if named in {"", "otlp"} else named

@@ -56,12 +56,6 @@ class UsageBook:
 
     store: Store
 
-    def note(self, access: Access, answers: Sequence[str]) -> None:
-        """Count a request that had answers graded."""
-        if answers:
-            with self.store.write() as session:
-                note_use(session, access, answers)
-
     def report(self, access: Access, wanted: UsageFilter) -> UsageReport:
         """Return the counts of the key that asks; those of all the tenant's keys, where it has the scope `admin`."""
         query = select(Usage).order_by(Usage.day.desc(), Usage.key_id).limit(_MAX_ROWS)

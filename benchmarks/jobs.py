@@ -26,7 +26,7 @@ import httpx2
 from grader import ItemBank, default_bank_dir
 
 _POLL_S = 0.2
-_PATIENCE_S = 3_600
+_PATIENCE_S = 4 * 3_600
 
 
 def write_table(path: Path, rows: int) -> None:
@@ -67,7 +67,7 @@ def is_ready(address: str) -> bool:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds, for an hour at most."""
+    """Wait until a condition holds, for four hours at most."""
     deadline = time.monotonic() + _PATIENCE_S
     while not condition():
         if time.monotonic() > deadline:

@@ -2,7 +2,7 @@
 
 from grader.agreement import adjacent_agreement, exact_agreement, qwk, rmse
 from grader.bank import ItemBank, MarkedResponse, checksums, default_bank_dir
-from grader.calibration import Calibration, calibrate, suggest, with_calibration
+from grader.calibration import MAX_MARKS, MIN_MARKS, Calibration, calibrate, suggest, with_calibration
 from grader.cross_validation import AgreementFigures, CalibrationReport, cross_validate
 from grader.encoders import Encoder, OnnxEncoder, SentenceTransformerEncoder
 from grader.errors import (
@@ -22,6 +22,7 @@ from grader.grader import Grader, check_answer
 from grader.groups import AnswerGroup, group_answers
 from grader.imports import MAX_IMPORT_ITEMS, ImportFormat, read_items
 from grader.items import MAX_ANSWER_CHARS, Difficulty, Gradable, Grade, Item, KeyPoint, Misconception, ReferenceAnswer, Slug
+from grader.observing import Cache, Observer
 from grader.results import EvidenceSpan, Flag, GradingResult, Interval, KeyPointMatch, Keywords, Verdict
 from grader.scoring import ScoringModel, default_scoring_model, mark_from_score
 from grader.store import EmbeddingStore
@@ -30,8 +31,11 @@ __all__ = [
     "EVIDENCE_NAMES",
     "MAX_ANSWER_CHARS",
     "MAX_IMPORT_ITEMS",
+    "MAX_MARKS",
+    "MIN_MARKS",
     "AgreementFigures",
     "AnswerGroup",
+    "Cache",
     "Calibration",
     "CalibrationError",
     "CalibrationReport",
@@ -61,6 +65,7 @@ __all__ = [
     "MarkedDataError",
     "MarkedResponse",
     "Misconception",
+    "Observer",
     "OnnxEncoder",
     "ReferenceAnswer",
     "ScoringModel",

@@ -22,6 +22,7 @@ from grader.evidence import NAMES, Evidence, measure
 from grader.feedback import compose
 from grader.items import MAX_ANSWER_CHARS, Gradable, Item
 from grader.matching import Matching, blank_matching, match_key_points, second_looks, words_said
+from grader.observing import Cache, Nobody, Observer
 from grader.profiles import ItemProfile, TextProfile, item_passages, item_texts, passages, profile_item, profile_text
 from grader.reading import PackedWords, Words
 from grader.results import Flag, GradingResult, Interval
@@ -49,6 +50,7 @@ class Grader:
         scoring_model: ScoringModel | None = None,
         store: EmbeddingStore | None = None,
         adapter: Adapter | None = None,
+        observer: Observer | None = None,
     ) -> None:
         """Put a grader together from ready parts.
 
@@ -58,6 +60,7 @@ class Grader:
             scoring_model: Turns evidence into a score; the shipped one if left out.
             store: Keeps the vectors of items on disk; without it they are made again in every process.
             adapter: Adapts scores to marks that people gave, see `grader.calibration`; without one they are the general ones.
+            observer: Is told what the encoder gets and what is found in caches.
 
         Raises:
             ValueError: If the scoring model was made for other evidence.
@@ -69,11 +72,20 @@ class Grader:
             raise ValueError(f"the scoring model is for the evidence {self._model.names}, this version measures {NAMES}")
         self._store = store
         self._adapter = adapter
+        self._observer = observer or Nobody()
         self._profiles: OrderedDict[str, ItemProfile] = OrderedDict()
         self._lock = Lock()
 
     @classmethod
-    def from_directory(cls, home: Path, *, prepare: bool = True, threads: int = 0, precision: Precision = "fp32") -> Self:
+    def from_directory(
+        cls,
+        home: Path,
+        *,
+        prepare: bool = True,
+        threads: int = 0,
+        precision: Precision = "fp32",
+        observer: Observer | None = None,
+    ) -> Self:
         """Return a grader that keeps its prepared model and its vectors in a folder.
 
         Args:
@@ -81,6 +93,7 @@ class Grader:
             prepare: Export the encoder if that was not done yet, which takes some ten seconds once.
             threads: Cores for the encoder; 0 takes all.
             precision: Of the encoder; "int8" is faster and gives other marks, with another signature.
+            observer: Is told what the encoder gets and what is found in caches.
 
         Raises:
             EncoderError: If the encoder is not prepared, or its weights are missing or not genuine.
@@ -91,9 +104,8 @@ class Grader:
         encoder = OnnxEncoder(model_dir, threads=threads, precision=precision)
         path = home / f"embeddings-{encoder.signature.replace('/', '-')}.sqlite"
         verifier = OnnxVerifier(model_dir, threads=threads)
-        return cls(
-            encoder, verifier=verifier, store=EmbeddingStore(path, signature=encoder.signature, dimension=encoder.dimension)
-        )
+        store = EmbeddingStore(path, signature=encoder.signature, dimension=encoder.dimension)
+        return cls(encoder, verifier=verifier, store=store, observer=observer)
 
     @property
     def signature(self) -> str:
@@ -104,7 +116,14 @@ class Grader:
 
     def adapted(self, adapter: Adapter | None) -> Grader:
         """Return a grader with the same parts whose scores are adapted, or with None the general ones again."""
-        return Grader(self.encoder, verifier=self.verifier, scoring_model=self._model, store=self._store, adapter=adapter)
+        return Grader(
+            self.encoder,
+            verifier=self.verifier,
+            scoring_model=self._model,
+            store=self._store,
+            adapter=adapter,
+            observer=self._observer,
+        )
 
     def close(self) -> None:
         """Close the store."""
@@ -172,7 +191,9 @@ class Grader:
         found: dict[int, _Measured] = {}
         for chunk in _chunks(at):
             # Words take much room, so what they say is taken down before the next answers are read.
-            reading = self.encoder.read([passage for answer in chunk for passage in passages(answer)])
+            wanted = [passage for answer in chunk for passage in passages(answer)]
+            reading = self.encoder.read(wanted)
+            self._observer.encoded(len(wanted))
             vectors = iter(reading.vectors)
             for answer in chunk:
                 answered = profile_text(answer, dict(zip(passages(answer), vectors, strict=False)).__getitem__)
@@ -209,6 +230,7 @@ class Grader:
         table: dict[Passage, FloatArray] = {}
         for at in range(0, len(distinct), _PASSAGES_PER_CALL):
             chunk = distinct[at : at + _PASSAGES_PER_CALL]
+            self._observer.encoded(len(chunk))
             table.update(zip(chunk, self.encoder.encode(chunk), strict=True))
         return table
 
@@ -302,7 +324,9 @@ class Grader:
             profile = self._profiles.get(key)
             if profile is not None:
                 self._profiles.move_to_end(key)
-                return profile
+        self._observer.looked_up(Cache.PROFILES, hits=int(profile is not None), misses=int(profile is None))
+        if profile is not None:
+            return profile
         # A caller's own item is not kept on disk: it is theirs, and there is no end of them.
         vectors, words, _ = self._item_parts([item], keep=isinstance(item, Item))
         return self._keep(key, profile_item(item, vectors.__getitem__, words.__getitem__))
@@ -325,6 +349,8 @@ class Grader:
 
         def make(missing: Sequence[Passage]) -> FloatArray:
             reading = self.encoder.read(missing)
+            if missing:
+                self._observer.encoded(len(missing))
             read.update(reading.words)
             return reading.vectors
 
@@ -337,6 +363,7 @@ class Grader:
             words = dict(zip(texts, make_words(texts), strict=True))
         else:
             vectors, made = self._store.get_or_make(wanted, make)
+            self._observer.looked_up(Cache.VECTORS, hits=len(wanted) - made, misses=made)
             words = self._store.get_or_make_words(texts, make_words)
         return dict(zip(wanted, vectors, strict=True)), words, made
 

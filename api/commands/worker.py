@@ -9,11 +9,11 @@ from threading import Event
 
 import click
 
-from api import logs
+from api import logs, tracing
 from api.commands.options import with_database
 from api.jobs.work import Work
 from api.metrics import Metrics
-from api.settings import Settings
+from api.settings import Settings, TraceSettings
 from api.storage import migrations
 from api.storage.database import Database
 from api.webhooks.sending import Sender
@@ -34,6 +34,7 @@ def worker(database: Database, bank_dir: Path | None, home: Path | None) -> None
 
     settings = Settings()
     logs.configure(settings.log_level)
+    tracing.configure(TraceSettings())
     migrations.make_ready(database)
     bank = ItemBank.from_directory(bank_path(bank_dir))
     grader = Grader.from_directory(home_path(home), threads=settings.threads)

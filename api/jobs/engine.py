@@ -8,8 +8,9 @@ are written down once. DBOS knows one engine in a process, and so does this modu
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from uuid import uuid4
@@ -74,6 +75,9 @@ class Engine:
         self._stopping = Event()
         self._threads: list[Thread] = []
         self._idle_looks: dict[str, int] = {}
+        # Workflows that run in this process, and those that should and do not, with the time since when that is seen.
+        self._in_hand: set[str] = set()
+        self._dropped: dict[str, float] = {}
 
     def start(self) -> None:
         """Begin to work, in threads of its own.
@@ -119,6 +123,16 @@ class Engine:
         # Taken for dead at once, so that nobody waits for what was left; without the database that takes its fifteen seconds.
         with suppress(SQLAlchemyError), self._database.system() as session:
             session.execute(update(Worker).where(Worker.id == self.id).values(seen_at=_LONG_AGO))
+
+    @contextmanager
+    def in_hand(self) -> Iterator[None]:
+        """Note that the workflow that DBOS runs here is being worked on."""
+        workflow_id = DBOS.workflow_id or ""
+        self._in_hand.add(workflow_id)
+        try:
+            yield
+        finally:
+            self._in_hand.discard(workflow_id)
 
     def _repeat(self, act: Callable[[], None]) -> None:
         """Do something again and again until the engine stops, however often the database goes away."""
@@ -166,6 +180,7 @@ class Engine:
             running = session.execute(select(Job.id, Job.run).where(Job.state == JobState.RUNNING)).all()
         for worker_id in dead:
             self._take_over(worker_id)
+        self._pick_up_what_was_dropped()
         self._forget_what_is_over()
         idle = [(job_id, run) for job_id, run in running if not self._is_active(job_id, run)]
         # Between a look at the job and a look at its chunks it may have been finished.
@@ -185,6 +200,18 @@ class Engine:
         )
         if over:
             DBOS.delete_workflows([workflow.workflow_id for workflow in over])
+
+    def _pick_up_what_was_dropped(self) -> None:
+        """Hand out again what this worker let fall: DBOS could not write down how it ended, as the disk was full or away."""
+        mine = DBOS.list_workflows(executor_id=self.id, status="PENDING", load_input=False, load_output=False)
+        idle = {each.workflow_id: each.queue_name for each in mine if each.workflow_id not in self._in_hand}
+        # Before it is run and after, a workflow is idle for a moment.
+        self._dropped = {name: self._dropped.get(name, time.monotonic()) for name in idle}
+        long_ago = time.monotonic() - self._lost_after.total_seconds()
+        for name in [name for name, since in self._dropped.items() if since < long_ago]:
+            logger.warning("Work that was let fall is handed out again.")
+            DBOS.resume_workflow(name, queue_name=idle[name])
+            del self._dropped[name]
 
     def _take_over(self, worker_id: str) -> None:
         """Hand out again what a dead worker had in hand."""
@@ -245,6 +272,11 @@ def _stop_job(job_id: str, run: int, reason: str) -> None:
 
 @DBOS.workflow(name="grade_chunk")
 def _grade_chunk(job_id: str, number: int, run: int) -> None:
+    with _running().in_hand():
+        _try_to_grade(job_id, number, run)
+
+
+def _try_to_grade(job_id: str, number: int, run: int) -> None:
     try:
         _grade_rows(job_id, number, run)
     except error.DBOSMaxStepRetriesExceeded as tried:
@@ -258,4 +290,5 @@ def _send_message(delivery_id: str, in_round: int, attempts: int) -> None:
 
 @DBOS.workflow(name="deliver")
 def _deliver(delivery_id: str, in_round: int, attempts: int) -> None:
-    _send_message(delivery_id, in_round, attempts)
+    with _running().in_hand():
+        _send_message(delivery_id, in_round, attempts)

@@ -31,7 +31,9 @@ def erase_rows(session: Session, *, attempt_id: str | None = None, subject_id: s
         mapping = Mapping.model_validate_json(text)
         wanted = {mapping.attempt_id_column: attempt_id, mapping.subject_id_column: subject_id}
         for number in session.scalars(select(JobChunk.number).where(JobChunk.job_id == job_id)).all():
-            erased += _erase_in(session.get_one(JobChunk, (job_id, number)), wanted)
+            # Locked, or a worker could write down what became of a row between our look and our change.
+            chunk = session.get(JobChunk, (job_id, number), with_for_update=True)
+            erased += 0 if chunk is None else _erase_in(chunk, wanted)
     return erased
 
 

@@ -19,7 +19,7 @@ from api.storage.columns import new_id, now
 from api.storage.database import Store
 from api.storage.tables import Job, JobChunk
 from grader.batch import BatchError
-from grader.batch.rows import Row, Source
+from grader.batch.rows import MAX_COLUMNS, Row, Source
 from grader.batch.run import open_source
 
 MAX_ROWS = 1_000_000
@@ -70,10 +70,12 @@ class Intake:
         """
         source = _opened(table, options)
         job_id = new_id()
-        with self.store.write() as session:
+        # Of a server that dies on the way nothing is left, so only the last step counts as carrying out the request.
+        aside = self.store.aside()
+        with aside.write() as session:
             session.add(self._received(job_id, options))
         try:
-            rows, chunks = _write_chunks(self.store, job_id, source)
+            rows, chunks = _write_chunks(aside, job_id, source)
             columns = columns_text(source.columns())
             with self.store.write() as session:
                 job = session.get_one(Job, job_id)
@@ -82,7 +84,7 @@ class Intake:
                 session.flush()
                 return JobInfo.of(job)
         except BaseException:
-            with self.store.write() as session:
+            with aside.write() as session:
                 session.execute(delete(Job).where(Job.id == job_id))
             raise
 
@@ -111,8 +113,13 @@ def _write_chunks(store: Store, job_id: str, source: Source) -> tuple[int, int]:
     """Write all rows, and return how many rows and chunks there are."""
     first = number = 0
     waiting: list[JobChunk] = []
+    names: set[str] = set()
     try:
         for rows in _chunked(source.rows()):
+            # Lines of JSON may each have fields of their own.
+            names.update(name for row in rows for name in row.values)
+            if len(names) > MAX_COLUMNS:
+                raise InvalidTableError(f"The table has more than {MAX_COLUMNS:,} columns.")
             waiting.append(JobChunk(job_id=job_id, number=number, first_row=first, rows=len(rows), input=pack_rows(rows)))
             first += len(rows)
             number += 1

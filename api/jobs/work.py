@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from opentelemetry.trace import Span
 from sqlalchemy import update
 from sqlalchemy.orm import Session, defer
 
+from api.calibrated import Graders, LearntGraders
 from api.grading import Grading
 from api.items import HeldAgainst, Items
 from api.jobs.chunks import pack_outcomes, unpack_rows
@@ -21,15 +23,16 @@ from api.jobs.summary import Summary
 from api.keys import Access
 from api.metrics import Metrics
 from api.problems import Problem
-from api.results import NewResult, Results, add_results
+from api.results import NewResult, add_results
 from api.schemas import GradeRequest
 from api.storage.columns import now
 from api.storage.database import Database, Store
 from api.storage.tables import Job, JobChunk
-from api.usage import UsageBook, note_use
+from api.tracing import chunk_span
+from api.usage import note_use
 from api.webhooks.book import announce
 from api.webhooks.shapes import WebhookEvent
-from grader import Gradable, Grader, GradingResult, ItemBank
+from grader import Grader, GradingResult, ItemBank
 from grader.batch.output import outcome_json
 from grader.batch.rows import Row
 
@@ -39,7 +42,7 @@ _FAILED_ALONE = "The row could not be graded; the server's log says why."
 _GIVEN_UP = "The row was given up: grading it ended the worker."
 logger = logging.getLogger(__name__)
 
-Pair = tuple[Gradable, str]
+Pair = tuple[HeldAgainst, str]
 Graded = tuple[GradeRequest, HeldAgainst, GradingResult]
 
 
@@ -66,14 +69,20 @@ class Work:
     bank: ItemBank
     grader: Grader
     metrics: Metrics
+    learnt: LearntGraders = field(default_factory=LearntGraders)
     # Chunks whose grading failed here without ending the process, so that no row of them is to blame for that.
     _survived: set[tuple[str, int]] = field(default_factory=set)
 
     def grade_chunk(self, job_id: str, number: int, run: int) -> None:
         """Grade the rows of a chunk and write down what became of them, unless that is done or no longer wanted."""
+        with chunk_span(job_id, number, run) as span:
+            self._grade(job_id, number, run, span)
+
+    def _grade(self, job_id: str, number: int, run: int, span: Span) -> None:
         task = self._begin(job_id, number, run)
         if task is None:
             return
+        span.set_attribute("grader.chunk.rows", len(task.rows))
         try:
             began = time.perf_counter()
             outcomes = self._outcomes(task)
@@ -82,6 +91,7 @@ class Work:
         except Exception:
             self._survived.add((job_id, number))
             raise
+        self._survived.discard((job_id, number))
 
     def stop_job(self, job_id: str, run: int, problem: str) -> None:
         """End the work on a job because of a fault of the server; it can be resumed."""
@@ -89,6 +99,10 @@ class Work:
             job = session.get(Job, job_id, with_for_update=True)
             if job is not None and job.run == run and job.state in WORKING:
                 job.state, job.problem = JobState.STOPPED, problem
+            # Who resumes the job may be another process, which does not know that no row ended this one.
+            survived = [number for of_job, number in self._survived if of_job == job_id]
+            chunks = update(JobChunk).where(JobChunk.job_id == job_id, JobChunk.number.in_(survived))
+            session.execute(chunks.values(suspect=None))
 
     def _begin(self, job_id: str, number: int, run: int) -> _Task | None:
         """Note that a chunk is begun, and return it; None if there is nothing to do."""
@@ -120,37 +134,45 @@ class Work:
     def _outcomes(self, task: _Task) -> list[Graded | str]:
         """Return what becomes of each row: its result, or a sentence that says why there is none."""
         store = Store(self.database, task.tenant_id)
+        graders = Graders(general=self.grader, learnt=self.learnt, store=store)
         grading = Grading(
-            grader=self.grader,
+            graders=graders,
             items=Items(self.bank, store),
-            results=Results(store),
+            store=store,
             access=task.access,
             metrics=self.metrics,
-            usage=UsageBook(store),
         )
         read = [_GIVEN_UP if n in task.given_up else _read(grading, task, row) for n, row in enumerate(task.rows)]
         good = [(n, each) for n, each in enumerate(read) if not isinstance(each, str)]
-        pairs = [(n, (held.gradable, request.candidate_answer)) for n, (request, held) in good]
-        results = dict(zip((n for n, _ in pairs), self._results(task, pairs), strict=True))
+        pairs = [(n, (held, request.candidate_answer)) for n, (request, held) in good]
+        results = dict(zip((n for n, _ in pairs), self._results(task, graders, pairs), strict=True))
         return [each if isinstance(each, str) else _joined(each, results[n]) for n, each in enumerate(read)]
 
-    def _results(self, task: _Task, pairs: Sequence[tuple[int, Pair]]) -> Sequence[GradingResult | str]:
+    def _results(self, task: _Task, graders: Graders, pairs: Sequence[tuple[int, Pair]]) -> Sequence[GradingResult | str]:
         if not task.one_by_one:
             try:
-                return self.grader.grade_many([pair for _, pair in pairs])
+                return graders.grade_many([pair for _, pair in pairs])
             except Exception:
                 logger.exception("A chunk could not be graded in one go.")
-        return [self._alone(task, number, pair) for number, pair in pairs]
-
-    def _alone(self, task: _Task, number: int, pair: Pair) -> GradingResult | str:
+        alone = [self._alone(task, graders, number, pair) for number, pair in pairs]
         if task.one_by_one:
-            with self.database.system() as session:
-                session.execute(update(JobChunk).where(*_named(task)).values(suspect=number))
+            # None of them ended the process: whatever goes wrong from here on, no row is to blame.
+            self._suspect(task, None)
+        return alone
+
+    def _alone(self, task: _Task, graders: Graders, number: int, pair: Pair) -> GradingResult | str:
+        if task.one_by_one:
+            self._suspect(task, number)
         try:
-            return self.grader.grade(*pair)
+            return graders.grade(*pair)
         except Exception:
             logger.exception("A row of a job could not be graded.")
             return _FAILED_ALONE
+
+    def _suspect(self, task: _Task, number: int | None) -> None:
+        """Note which row is graded now, so that it is known should that end the process."""
+        with self.database.system() as session:
+            session.execute(update(JobChunk).where(*_named(task)).values(suspect=number))
 
     def _write_down(self, task: _Task, outcomes: Sequence[Graded | str], took_ms: float) -> None:
         """Write down the outcomes of a chunk, unless another worker was faster; its counts and results go with them."""

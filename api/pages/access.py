@@ -6,15 +6,14 @@ without any keys whoever is on this machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Annotated
+from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials
+from fastapi import Request
 
-from api.access import BEARER, ENTERED, count, get_access
+from api.access import ENTERED, count, who_asks
 from api.dependencies import state_of
 from api.errors import ForeignFormError, ScopeMissingError, SignInNeededError
 from api.keys import KEYLESS, Access, KeyRefusedError, Scope, has_keys
@@ -27,17 +26,29 @@ _VISITOR_RATE = "120/minute"
 _IPV6_SITE_BITS = 64
 
 
-def guard(*scopes: Scope, public: bool = False) -> Callable[..., None]:
-    """Return a dependency that lets people pass who may do all of this; it has to come before all others of a page.
+def enter(request: Request) -> None:
+    """Find out who opens a page, before anything that is sent is read; looks into the database.
+
+    Raises:
+        SignInNeededError: If it is nobody who is known, and visitors are not welcome.
+        UnauthenticatedError: If a key was sent that is not valid, like the errors of `api.access.who_asks`.
+        ForeignFormError: If it is the form of another site.
+    """
+    request.scope[ENTERED] = who_asks(request) if "authorization" in request.headers else _without_key(request)
+
+
+def guard(*scopes: Scope, public: bool = False) -> Callable[..., Coroutine[Any, Any, None]]:
+    """Return a dependency that lets people pass who may do all of this, of those whom `enter` has let in.
 
     Args:
         scopes: What a key has to have.
         public: Whether visitors pass too, where the setting `GRADER_PUBLIC_PRACTICE` says so.
     """
 
-    def check(request: Request, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> None:
-        access = get_access(request, sent) if sent is not None else _entered(request, public=public)
-        request.scope[ENTERED] = access
+    async def check(request: Request) -> None:
+        access = request.scope[ENTERED]
+        if access is VISITOR and not public:
+            raise SignInNeededError
         for scope in scopes:
             if not access.may(scope):
                 raise ScopeMissingError(scope.value)
@@ -87,7 +98,7 @@ def count_address(request: Request, rate: str, what: str) -> None:
     count(request, rate, f"{what} {host}", 0)
 
 
-def _entered(request: Request, *, public: bool) -> Access:
+def _without_key(request: Request) -> Access:
     """Return who is asking without a key in the header."""
     state = state_of(request)
     shown = request.cookies.get(COOKIE)
@@ -100,8 +111,8 @@ def _entered(request: Request, *, public: bool) -> Access:
             check_form(request)
             return access
     if not has_keys(state["database"]):
-        return get_access(request, None)
-    if public and state["settings"].public_practice:
+        return who_asks(request)
+    if state["settings"].public_practice:
         check_form(request)
         count_address(request, _VISITOR_RATE, "practice")
         return VISITOR

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
@@ -15,7 +16,7 @@ from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
 from api.errors import SignInNeededError
-from api.pages.access import is_visitor, signed_in_as
+from api.pages.access import enter, is_visitor, signed_in_as
 from api.pages.practice import point_name
 from api.pages.words import LANGUAGES, language_for, words_of
 from api.problems import problem_of
@@ -42,7 +43,7 @@ class PageRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler with the refusals around it."""
-        handle = super().get_route_handler()
+        handle = self._handler()
 
         async def showing(request: Request) -> Response:
             try:
@@ -61,6 +62,22 @@ class PageRoute(APIRoute):
             return page
 
         return showing
+
+    def _handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        return super().get_route_handler()
+
+
+class KeyedPageRoute(PageRoute):
+    """Such a route that asks who opens it before it reads what is sent."""
+
+    def _handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super()._handler()
+
+        async def asking(request: Request) -> Response:
+            await run_in_threadpool(enter, request)
+            return await handle(request)
+
+        return asking
 
 
 def render(request: Request, template: str, context: Mapping[str, object], *, status: int = 200) -> HTMLResponse:

@@ -5,25 +5,26 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from starlette.datastructures import UploadFile
 
 from api import access
+from api.access import AccessDep
 from api.bank_shapes import SHIPPED
 from api.dependencies import UploadsDep, take_slot, take_upload_slot
-from api.errors import InvalidTableError
+from api.errors import InvalidTableError, ScopeMissingError
 from api.items import Items
 from api.jobs.shapes import UNFINISHED, WORKING, JobFilter, JobOptions, RowFilter, RowKind
 from api.keys import Scope
 from api.pages.access import guard
 from api.pages.batches import bars, preview
 from api.pages.practice import pieces_of
-from api.pages.rendering import PageRoute, base_of, render
+from api.pages.rendering import KeyedPageRoute, base_of, render
 from api.providers import IntakeDep, ItemsDep, JobsDep
 from api.routers.jobs import JobId, export_job, watch_job
 from grader import ItemNotFoundError
@@ -33,9 +34,11 @@ from grader.batch import FORMATS
 _KEPT_S = 3_600
 _TOKEN_BYTES = 16
 
+RowNumber = Annotated[int, Path(ge=1, le=1_000_000_000)]
+
 router = APIRouter(
     prefix="/batches",
-    route_class=PageRoute,
+    route_class=KeyedPageRoute,
     include_in_schema=False,
     default_response_class=HTMLResponse,
     # What a page may do here, a key that grades and reads results may do.
@@ -60,15 +63,15 @@ async def look_at_table(request: Request, uploads: UploadsDep, items: ItemsDep) 
         return await run_in_threadpool(_look_at, request, file, uploads, items)
 
 
-def _look_at(request: Request, file: UploadFile, uploads: Path, items: Items) -> Response:
-    suffix = Path(file.filename or "").suffix.lower()
+def _look_at(request: Request, file: UploadFile, uploads: FilePath, items: Items) -> Response:
+    suffix = FilePath(file.filename or "").suffix.lower()
     if suffix not in FORMATS:
         raise InvalidTableError(f"The file's name must end in {', '.join(FORMATS)}.")
     _forget_old(uploads)
     token = secrets.token_hex(_TOKEN_BYTES) + suffix
     with (uploads / token).open("wb") as out:
         shutil.copyfileobj(file.file, out)
-    name = Path(file.filename or "").stem[:200]
+    name = FilePath(file.filename or "").stem[:200]
     looked = preview(uploads / token, {item.id for item in items.every(SHIPPED)})
     return render(request, "batch_preview.html", {"preview": looked, "token": token, "name": name, "defaults": JobOptions()})
 
@@ -82,8 +85,8 @@ def start_batch(
     token: Annotated[str, Query(max_length=100)],
 ) -> Response:
     """Take in a table that was looked at, and show the job."""
-    table = uploads / Path(token).name
-    if Path(token).suffix not in FORMATS or not table.is_file():
+    table = uploads / FilePath(token).name
+    if FilePath(token).suffix not in FORMATS or not table.is_file():
         raise InvalidTableError("The file is no longer here. Choose it again.")
     intake.check(chosen)
     job = intake.take_in(table, chosen)
@@ -113,8 +116,10 @@ def show_batch(request: Request, jobs: JobsDep, job_id: JobId, wanted: Annotated
 
 
 @router.post("/{job_id}/{wish}")
-def steer_batch(request: Request, jobs: JobsDep, job_id: JobId, wish: str) -> Response:
-    """Pause, resume, cancel or delete a batch."""
+def steer_batch(request: Request, jobs: JobsDep, job_id: JobId, wish: str, asking: AccessDep) -> Response:
+    """Pause, resume, cancel or delete a batch; deleting takes the scope that it takes at `/v1/jobs`."""
+    if wish == "delete" and not asking.may(Scope.ADMIN):
+        raise ScopeMissingError(Scope.ADMIN)
     wishes = {"pause": jobs.pause, "resume": jobs.resume, "cancel": jobs.cancel, "delete": jobs.delete}
     if wish in wishes:
         wishes[wish](job_id)
@@ -122,9 +127,9 @@ def steer_batch(request: Request, jobs: JobsDep, job_id: JobId, wish: str) -> Re
 
 
 @router.get("/{job_id}/rows/{number}")
-def show_row(request: Request, jobs: JobsDep, items: ItemsDep, job_id: JobId, number: int) -> Response:
+def show_row(request: Request, jobs: JobsDep, items: ItemsDep, job_id: JobId, number: RowNumber) -> Response:
     """Show one row with the evidence for its marks."""
-    page = jobs.rows(job_id, RowFilter(first=max(1, number), limit=1))
+    page = jobs.rows(job_id, RowFilter(first=number, limit=1))
     if not page.rows or page.rows[0].number != number:
         raise InvalidTableError(f"The row {number} is not graded, or not there.")
     row, mapping, bank_id = page.rows[0], jobs.mapping(job_id), jobs.get(job_id).bank_id
@@ -146,7 +151,7 @@ router.add_api_route("/{job_id}/events", watch_job, response_class=StreamingResp
 router.add_api_route("/{job_id}/results", export_job, response_class=StreamingResponse)
 
 
-def _forget_old(uploads: Path) -> None:
+def _forget_old(uploads: FilePath) -> None:
     for file in uploads.iterdir():
         if file.stat().st_mtime < time.time() - _KEPT_S:
             file.unlink(missing_ok=True)

@@ -10,26 +10,27 @@ from sqlalchemy.exc import OperationalError
 
 from api.access import REFUSALS, get_access, limit_rate, requires
 from api.dependencies import BankDep, DatabaseDep, GraderDep, MetricsDep, SettingsDep, check_alive
-from api.errors import NotReadyError, RateLimitedError, TokenMismatchError, UnauthenticatedError
+from api.errors import NotReadyError, RateLimitedError, TokenMismatchError, TooManyAttemptsError, UnauthenticatedError
 from api.jobs.book import rows_waiting
 from api.jobs.intake import MAX_ROWS
 from api.keys import Scope
 from api.middleware import MAX_BODY_BYTES
 from api.problems import responses
 from api.schemas import MAX_BATCH_ROWS, MAX_PAGE_ITEMS, BankInfo, Info, Limits, Status
+from api.webhooks.book import messages_waiting
 from grader import MAX_ANSWER_CHARS
 
 router = APIRouter(tags=["service"], responses=responses(NotReadyError, Exception))
 
 
 @router.get("/livez", dependencies=[Depends(check_alive)])
-def read_liveness() -> Status:
+async def read_liveness() -> Status:
     """Tell that the server runs; 503 where only a restart can help."""
     return Status(status="ok")
 
 
 @router.get("/readyz")
-def read_readiness(_: GraderDep) -> Status:
+async def read_readiness(_: GraderDep) -> Status:
     """Tell that the server can grade; 503 until the grader is loaded and warmed up."""
     return Status(status="ok")
 
@@ -37,7 +38,9 @@ def read_readiness(_: GraderDep) -> Status:
 @router.get(
     "/v1/info",
     dependencies=[Depends(get_access), Depends(limit_rate)],
-    responses=responses(UnauthenticatedError, TokenMismatchError, RateLimitedError, NotReadyError, OperationalError),
+    responses=responses(
+        UnauthenticatedError, TokenMismatchError, TooManyAttemptsError, RateLimitedError, NotReadyError, OperationalError
+    ),
 )
 def read_info(settings: SettingsDep, bank: BankDep, grader: GraderDep) -> Info:
     """Tell what is running."""
@@ -68,4 +71,5 @@ def read_metrics(metrics: MetricsDep, database: DatabaseDep) -> Response:
     """Tell Prometheus how much is asked, how long it takes, how much of it is for review, and how much waits."""
     with database.system(read_only=True) as session:
         metrics.rows_waiting.set(rows_waiting(session))
+        metrics.messages_waiting.set(messages_waiting(session))
     return Response(metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")

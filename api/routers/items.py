@@ -9,26 +9,31 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import OperationalError
 
 from api import access, examples, idempotency
+from api.access import AccessDep
 from api.bank_shapes import SHIPPED, BankId
-from api.dependencies import require_json, take_slot
+from api.calibrating import Calibrate, CalibrationInfo, CalibrationReport
+from api.dependencies import GraderDep, require_json, take_slot
 from api.errors import (
     BankNotFoundError,
     BodyTooLargeError,
     BodyTooSlowError,
     BusyError,
+    CalibrationNotFoundError,
     MalformedBodyError,
     NotReadyError,
+    TooFewReviewsError,
     UnsupportedMediaTypeError,
 )
 from api.keys import Scope
 from api.problems import responses
-from api.providers import ItemsDep, RegradingDep
+from api.providers import CalibrationsDep, ItemsDep, RegradingDep
 from api.regrading import Regrade, RegradeReport
 from api.schemas import ItemFilter, ItemId, ItemPage, ItemPublic
 from grader import ItemNotFoundError
 
 _READ = (*access.REFUSALS, RequestValidationError, BankNotFoundError, OperationalError, Exception)
 _BODY = (MalformedBodyError, BodyTooLargeError, BodyTooSlowError, UnsupportedMediaTypeError)
+_MANAGING = Depends(access.requires(Scope.MANAGE))
 _READING = Depends(access.requires(Scope.GRADE))
 
 router = APIRouter(
@@ -57,7 +62,7 @@ def read_item(items: ItemsDep, item_id: Annotated[ItemId, Path()], bank_id: Anno
 @router.post(
     "/{item_id}/regrade",
     dependencies=[
-        Depends(access.requires(Scope.MANAGE)),
+        _MANAGING,
         Depends(require_json),
         Depends(idempotency.claim_key),
         Depends(take_slot, scope="function"),
@@ -71,3 +76,44 @@ def regrade_item(
 ) -> RegradeReport:
     """Grade stored answers again that were held against another version of the item, or by another version of the grader."""
     return regrading.run(item_id, wanted)
+
+
+@router.post(
+    "/{item_id}/calibrate",
+    dependencies=[
+        _MANAGING,
+        Depends(require_json),
+        Depends(idempotency.claim_key),
+        Depends(take_slot, scope="function"),
+    ],
+    responses=responses(*_READ, *_BODY, *idempotency.REFUSALS, ItemNotFoundError, NotReadyError, BusyError, TooFewReviewsError),
+)
+def calibrate_item(
+    calibrations: CalibrationsDep,
+    grader: GraderDep,
+    asking: AccessDep,
+    item_id: Annotated[ItemId, Path()],
+    wanted: Annotated[Calibrate, Body(openapi_examples=examples.CALIBRATES)],
+) -> CalibrationReport:
+    """Learn from what people decided about answers to an item: its answers are graded by that from then on, for this tenant."""
+    return calibrations.learn(item_id, wanted, grader, key_name=asking.name)
+
+
+@router.get(
+    "/{item_id}/calibration", dependencies=[_MANAGING], responses=responses(*_READ, ItemNotFoundError, CalibrationNotFoundError)
+)
+def read_calibration(
+    calibrations: CalibrationsDep, item_id: Annotated[ItemId, Path()], bank_id: Annotated[BankId, Query()] = SHIPPED
+) -> CalibrationInfo:
+    """Show what was learnt about an item."""
+    return calibrations.get(bank_id, item_id)
+
+
+@router.delete(
+    "/{item_id}/calibration", dependencies=[_MANAGING], responses=responses(*_READ, ItemNotFoundError, CalibrationNotFoundError)
+)
+def delete_calibration(
+    calibrations: CalibrationsDep, item_id: Annotated[ItemId, Path()], bank_id: Annotated[BankId, Query()] = SHIPPED
+) -> CalibrationInfo:
+    """Forget what was learnt about an item: its answers are graded by their general scores again."""
+    return calibrations.forget(bank_id, item_id)

@@ -8,6 +8,7 @@ import json
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path as FilePath
+from threading import Event
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -18,7 +19,8 @@ from fastapi.sse import format_sse_event
 from sqlalchemy.exc import OperationalError
 
 from api import access, examples, idempotency
-from api.dependencies import media_type, take_upload_slot
+from api.access import AccessDep
+from api.dependencies import StoppingDep, media_type, take_stream_slot, take_upload_slot
 from api.errors import (
     BankNotFoundError,
     BodyTooLargeError,
@@ -29,6 +31,7 @@ from api.errors import (
     JobStateError,
     MalformedBodyError,
     RateLimitedError,
+    TooManyAttemptsError,
     UnsupportedMediaTypeError,
 )
 from api.exports import MEDIA_TYPES, ExportFormat
@@ -60,7 +63,8 @@ _DELETING = Depends(access.requires(Scope.ADMIN))
 _REFUSALS = (*access.REFUSALS, RequestValidationError, OperationalError, Exception)
 _UPLOAD_REFUSALS = (
     *idempotency.REFUSALS, BankNotFoundError, BodyTooLargeError, BodyTooSlowError, BusyError, InvalidTableError,
-    ItemNotFoundError, MalformedBodyError, RateLimitedError, RequestValidationError, UnsupportedMediaTypeError,
+    ItemNotFoundError, MalformedBodyError, RateLimitedError, RequestValidationError, TooManyAttemptsError,
+    UnsupportedMediaTypeError,
 )  # fmt: skip
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=idempotency.IdempotentRoute, responses=responses(*_REFUSALS))
@@ -79,6 +83,7 @@ async def create_job(
     request: Request,
     options: Annotated[JobOptions, Query()],
     intake: IntakeDep,
+    asking: AccessDep,
     idempotency_key: idempotency.IdempotencyKey = None,
 ) -> JobInfo:
     """Queue a table of answers to be graded: a JSON list, or a file of CSV, JSONL or Parquet as the body.
@@ -92,6 +97,7 @@ async def create_job(
     with tempfile.TemporaryDirectory(prefix="grader-upload-") as folder:
         table = FilePath(folder) / f"table{EXTENSIONS.get(kind, '.json')}"
         digest = await _save(request, table)
+        await access.count_unannounced(request, asking, table.stat().st_size)
         if kind == _JSON:
             table = await run_in_threadpool(_as_lines, table)
         await run_in_threadpool(idempotency.claim_upload, request, intake.store, idempotency_key, digest)
@@ -115,13 +121,15 @@ JobDep = Annotated[JobInfo, Depends(read_job)]
 
 @router.get(
     "/{job_id}/events",
-    dependencies=[_READING, Depends(access.limit_rate)],
+    dependencies=[_READING, Depends(access.limit_rate), Depends(take_stream_slot)],
     response_class=StreamingResponse,
-    responses={**_EVENTS, **responses(JobNotFoundError)},
+    responses={**_EVENTS, **responses(JobNotFoundError, RateLimitedError, TooManyAttemptsError, BusyError)},
 )
-def watch_job(jobs: JobsDep, job_id: JobId, job: JobDep) -> StreamingResponse:
+def watch_job(jobs: JobsDep, job_id: JobId, job: JobDep, stopping: StoppingDep) -> StreamingResponse:
     """Send a job as a server-sent event now and whenever it has changed, and end when it is no longer at work."""
-    return StreamingResponse(_events(jobs, job_id, job), media_type=_EVENT_STREAM, headers={"Cache-Control": "no-store"})
+    return StreamingResponse(
+        _events(jobs, job_id, job, stopping), media_type=_EVENT_STREAM, headers={"Cache-Control": "no-store"}
+    )
 
 
 @router.get("/{job_id}/summary", dependencies=[_READING, Depends(access.limit_rate)], responses=responses(JobNotFoundError))
@@ -212,9 +220,10 @@ def _as_lines(file: FilePath) -> FilePath:
     return lines
 
 
-async def _events(jobs: JobsDep, job_id: str, job: JobInfo) -> AsyncIterator[bytes]:
+async def _events(jobs: JobsDep, job_id: str, job: JobInfo, stopping: Event) -> AsyncIterator[bytes]:
     yield _event(job)
-    while job.state in WORKING:
+    # A server that is to stop waits for its streams; a browser that still wants to know asks the next one.
+    while job.state in WORKING and not stopping.is_set():
         await asyncio.sleep(_LOOK_S)
         try:
             seen = await run_in_threadpool(jobs.get, job_id)

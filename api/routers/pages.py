@@ -19,7 +19,7 @@ from api.items import HeldAgainst
 from api.keys import Scope
 from api.pages.access import guard, is_visitor
 from api.pages.practice import MAX_INTERVIEW, interview, pieces, revealed, sections
-from api.pages.rendering import PageRoute, base_of, render
+from api.pages.rendering import KeyedPageRoute, base_of, render
 from api.providers import BanksDep, ItemsDep
 from api.schemas import ItemId
 from grader.items import MAX_ANSWER_CHARS
@@ -47,7 +47,7 @@ class Place(BaseModel):
 
 
 router = APIRouter(
-    route_class=PageRoute,
+    route_class=KeyedPageRoute,
     include_in_schema=False,
     default_response_class=HTMLResponse,
     dependencies=[Depends(guard(Scope.GRADE, public=True)), Depends(access.limit_upload_rate)],

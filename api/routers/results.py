@@ -29,6 +29,7 @@ _DELETING = Depends(access.requires(Scope.ADMIN))
 router = APIRouter(
     prefix="/v1",
     tags=["results"],
+    route_class=access.KeyedRoute,
     dependencies=[Depends(access.limit_rate)],
     responses=responses(*access.REFUSALS, RequestValidationError, OperationalError, Exception),
 )

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from api import access, examples, idempotency
 from api.access import AccessDep
-from api.dependencies import require_json
+from api.dependencies import MetricsDep, require_json
 from api.errors import (
     BodyTooLargeError,
     BodyTooSlowError,
@@ -65,6 +65,9 @@ def create_review(
     new: Annotated[NewReview, Body(openapi_examples=examples.NEW_REVIEWS)],
     reviews: ReviewsDep,
     asking: AccessDep,
+    metrics: MetricsDep,
 ) -> StoredReview:
     """Accept a result or override its score and verdicts; the machine's result and every person's decision stay."""
-    return reviews.add(result_id, new, key_name=asking.name)
+    review = reviews.add(result_id, new, key_name=asking.name)
+    metrics.reviewed(review.decision)
+    return review

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from api import access
 from api.access import AccessDep
-from api.errors import RateLimitedError, TokenMismatchError, UnauthenticatedError
+from api.errors import RateLimitedError, TokenMismatchError, TooManyAttemptsError, UnauthenticatedError
 from api.problems import responses
 from api.providers import UsageDep
 from api.usage import UsageFilter, UsageReport
@@ -18,9 +18,16 @@ from api.usage import UsageFilter, UsageReport
 router = APIRouter(
     prefix="/v1/usage",
     tags=["service"],
+    route_class=access.KeyedRoute,
     dependencies=[Depends(access.limit_rate)],
     responses=responses(
-        UnauthenticatedError, TokenMismatchError, RateLimitedError, RequestValidationError, OperationalError, Exception
+        UnauthenticatedError,
+        TokenMismatchError,
+        TooManyAttemptsError,
+        RateLimitedError,
+        RequestValidationError,
+        OperationalError,
+        Exception,
     ),
 )
 

@@ -15,6 +15,7 @@ from api.errors import (
     BodyTooSlowError,
     DeliveryNotFoundError,
     MalformedBodyError,
+    TooManyWebhooksError,
     UnsupportedMediaTypeError,
     WebhookNotFoundError,
 )
@@ -47,7 +48,11 @@ router = APIRouter(
 )
 
 
-@router.post("/webhooks", dependencies=[Depends(require_json), _CLAIM], responses=responses(*_BODY, *idempotency.REFUSALS))
+@router.post(
+    "/webhooks",
+    dependencies=[Depends(require_json), _CLAIM],
+    responses=responses(*_BODY, *idempotency.REFUSALS, TooManyWebhooksError),
+)
 def create_webhook(
     new: Annotated[NewWebhook, Body(openapi_examples=examples.NEW_WEBHOOKS)], webhooks: WebhooksDep
 ) -> CreatedWebhook:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint, event, inspect
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint, event, false, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from api.storage.columns import UtcDateTime, new_id, now
@@ -134,6 +134,8 @@ class Replay(TenantOwned, Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     key: Mapped[str] = mapped_column(String(200))
     request_hash: Mapped[str] = mapped_column(String(64))
+    # Set in the transaction that carries the request out, the answer after it.
+    carried_out: Mapped[bool] = mapped_column(default=False, server_default=false())
     status: Mapped[int | None]
     body: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -202,6 +204,30 @@ class Review(TenantOwned, Base):
     mark: Mapped[float]
     key_points: Mapped[str] = mapped_column(Text)
     comment: Mapped[str] = mapped_column(Text)
+
+
+class Calibration(TenantOwned, Base):
+    """What was learnt from reviews of an item, as it was then: which results, by their names, and not their texts."""
+
+    __tablename__ = "calibrations"
+    __table_args__ = (UniqueConstraint("tenant_id", "bank_id", "item_id"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    key_name: Mapped[str] = mapped_column(String(200))
+    bank_id: Mapped[str] = mapped_column(String(80))
+    item_id: Mapped[str] = mapped_column(String(80))
+    content_hash: Mapped[str] = mapped_column(String(64))
+
+
+class CalibrationMark(TenantOwned, Base):
+    """A result that a calibration learnt from, with the score that people stood by. It goes with the result."""
+
+    __tablename__ = "calibration_marks"
+
+    calibration_id: Mapped[str] = mapped_column(String(32), ForeignKey("calibrations.id", ondelete="CASCADE"), primary_key=True)
+    result_id: Mapped[str] = mapped_column(String(32), ForeignKey("results.id", ondelete="CASCADE"), primary_key=True, index=True)
+    score: Mapped[float]
 
 
 class Usage(TenantOwned, Base):

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from api.errors import DeliveryNotFoundError, WebhookNotFoundError
+from api.errors import DeliveryNotFoundError, TooManyWebhooksError, WebhookNotFoundError
 from api.storage.columns import new_id, now
 from api.storage.database import Store
 from api.storage.tables import Delivery, Webhook
@@ -30,6 +30,7 @@ from api.webhooks.shapes import (
 )
 
 _SECRET_BYTES = 32
+_MAX_WEBHOOKS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,16 @@ class Webhooks:
     store: Store
 
     def add(self, new: NewWebhook) -> CreatedWebhook:
-        """Add a webhook with a secret of its own."""
+        """Add a webhook with a secret of its own.
+
+        Raises:
+            TooManyWebhooksError: If the tenant has as many as there may be.
+        """
         secret = "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
         row = Webhook(id=new_id(), created_at=now(), url=str(new.url), events=" ".join(sorted(set(new.events))), secret=secret)
         with self.store.write() as session:
+            if (session.scalar(select(func.count(Webhook.id))) or 0) >= _MAX_WEBHOOKS:
+                raise TooManyWebhooksError(_MAX_WEBHOOKS)
             session.add(row)
         return CreatedWebhook(**_info(row).model_dump(), secret=secret)
 
@@ -106,6 +113,11 @@ def announce(session: Session, event: WebhookEvent, data: dict[str, Any]) -> Non
     for webhook in session.scalars(select(Webhook)):
         if event in webhook.events.split():
             session.add(Delivery(webhook_id=webhook.id, event=event, body=body))
+
+
+def messages_waiting(session: Session) -> int:
+    """Return how many messages are not delivered yet; for a session that sees every tenant."""
+    return session.scalar(select(func.count(Delivery.id)).where(Delivery.state == DeliveryState.WAITING)) or 0
 
 
 def _info(row: Webhook) -> WebhookInfo:

@@ -10,15 +10,16 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from grader.errors import GraderError
-from grader.jsonl import InvalidLineError, parse_object, read_lines
+from grader.jsonl import MAX_LINE_BYTES, InvalidLineError, parse_object, read_lines
 
 REQUIRED_COLUMNS = ("item_id", "candidate_answer")
 FORMATS = (".csv", ".jsonl", ".parquet")
 # A longer CSV field is an unclosed quote or an attack; an answer may have 20,000 characters.
 _MAX_FIELD_CHARS = 1_000_000
+MAX_COLUMNS = 2_000
 
 
 class BatchError(GraderError):
@@ -72,8 +73,10 @@ def check_columns(path: Path, columns: Sequence[str], needed: Sequence[str]) -> 
     """Refuse a table without the required columns, or with one of them twice.
 
     Raises:
-        BatchError: With the columns that are there.
+        BatchError: With the columns that are there; or if there are so many that it can be no table of answers.
     """
+    if len(columns) > MAX_COLUMNS:
+        raise BatchError(f"{path} has more than {MAX_COLUMNS:,} columns.")
     for required in needed:
         if columns.count(required) != 1:
             there = ", ".join(repr(c) for c in columns[:20]) or "none"
@@ -95,7 +98,7 @@ class CsvSource:
         csv.field_size_limit(max(csv.field_size_limit(), _MAX_FIELD_CHARS))
         with self._open() as file:
             try:
-                header = next(csv.reader(file), [])
+                header = next(csv.reader(_lines(file, path)), [])
             except csv.Error as error:
                 raise BatchError(f"{path} has no header: {error}.") from error
         names = [_as_utf8(name) for name in header]
@@ -113,7 +116,7 @@ class CsvSource:
     def rows(self) -> Iterator[Row]:
         """Yield the rows after the header; empty lines are no rows."""
         with self._open() as file:
-            reader = csv.reader(file, strict=True)
+            reader = csv.reader(_lines(file, self.path), strict=True)
             next(reader, None)
             while True:
                 try:
@@ -170,6 +173,18 @@ class JsonlSource:
                     yield Row(values=parse_object(line), text=text)
                 except InvalidLineError as error:
                     yield Row(text=text, problem=f"Line {number} {error}.")
+
+
+def _lines(file: TextIO, path: Path) -> Iterator[str]:
+    """Yield lines of bounded length: one without an end would be read into memory as a whole.
+
+    Raises:
+        BatchError: At a longer one.
+    """
+    while line := file.readline(MAX_LINE_BYTES + 1):
+        if len(line) > MAX_LINE_BYTES:
+            raise BatchError(f"{path} has a line of more than {MAX_LINE_BYTES:,} characters.")
+        yield line
 
 
 def _as_utf8(text: str) -> str:

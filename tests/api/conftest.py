@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from api.app import create_app
 from api.keys import Scope, create_key
+from api.metrics import Metrics
 from api.settings import Settings
 from api.storage import migrations
 from api.storage.database import Database
@@ -55,13 +56,13 @@ def service(
 ) -> Iterator[TestClient]:
     """Return a client of a service with a database of its own; the encoder is loaded once for all of them."""
 
-    def load(_: Settings, __: ItemBank) -> Grader:
+    def load(_: Settings, __: ItemBank, metrics: Metrics) -> Grader:
         store = EmbeddingStore(
             next(settings.home.glob("embeddings-*.sqlite")),
             signature=real_grader.encoder.signature,
             dimension=real_grader.encoder.dimension,
         )
-        return Grader(real_grader.encoder, store=store)
+        return Grader(real_grader.encoder, store=store, observer=metrics)
 
     monkeypatch.setattr("api.app._load_grader", load)
     address = SecretStr(database.url.render_as_string(hide_password=False))

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import update
 
 from api.dependencies import get_grader
+from api.idempotency import Claim
 from api.keys import Scope
 from api.storage.columns import now
 from api.storage.database import Database, Store
@@ -82,18 +83,50 @@ def test_answer_is_kept_for_a_day(service: TestClient, database: Database) -> No
         assert count(service) == stored
 
 
-def test_key_of_a_server_that_died_can_be_taken_over(
-    service: TestClient, database: Database, assert_problem: AssertProblem
+@pytest.mark.parametrize("store", [True, False])
+def test_server_that_died_before_the_answer_was_kept_stores_nothing_twice(
+    service: TestClient,
+    database: Database,
+    assert_problem: AssertProblem,
+    monkeypatch: pytest.MonkeyPatch,
+    store: bool,
 ) -> None:
-    service.post("/v1/grades", json=ROW, headers=KEY)
-    with Store(database, "local").write() as session:
-        session.execute(update(Replay).values(status=None, body=None, created_at=now() - timedelta(minutes=1)))
-    response = service.post("/v1/grades", json=ROW, headers=KEY)
+    monkeypatch.setattr(Claim, "keep", lambda *_: None)
+    row = {**ROW, "store": store}
+    service.post("/v1/grades", json=row, headers=KEY)
+    response = service.post("/v1/grades", json=row, headers=KEY)
     assert_problem(response, 409, "still-running")
     assert response.headers["retry-after"] == "1"
     with Store(database, "local").write() as session:
         session.execute(update(Replay).values(created_at=now() - timedelta(minutes=3)))
-    assert service.post("/v1/grades", json=ROW, headers=KEY).status_code == 200
+    response = service.post("/v1/grades", json=row, headers=KEY)
+    if store:
+        assert_problem(response, 409, "answer-lost")
+        assert count(service) == 1
+    else:
+        assert response.status_code == 200
+        assert count(service) == 0
+
+
+def test_request_that_is_overtaken_stores_nothing(
+    service: TestClient, database: Database, real_grader: Grader, assert_problem: AssertProblem
+) -> None:
+    class Slow:
+        """The real grader, which meets another server that takes over the key."""
+
+        def grade(self, item: Gradable, candidate_answer: str) -> GradingResult:
+            with Store(database, "local").write() as session:
+                session.execute(update(Replay).values(created_at=now() - timedelta(minutes=3)))
+            assert isinstance(service.app, FastAPI)
+            service.app.dependency_overrides.clear()
+            assert service.post("/v1/grades", json=ROW, headers=KEY).status_code == 200
+            return real_grader.grade(item, candidate_answer)
+
+    assert isinstance(service.app, FastAPI)
+    service.app.dependency_overrides[get_grader] = Slow
+    assert_problem(service.post("/v1/grades", json=ROW, headers=KEY), 409, "claim-lost")
+    assert count(service) == 1
+    assert service.get("/v1/usage").json()["days"][0]["answers"] == 1
 
 
 def test_requests_at_the_same_time_are_carried_out_once(service: TestClient) -> None:

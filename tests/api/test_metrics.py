@@ -28,6 +28,8 @@ def test_requests_and_answers_are_counted(service: TestClient, make_key: MakeKey
     before = samples(service, headers)
     service.post("/v1/grades", json=ROW, headers=headers)
     service.post("/v1/grades/batch", json=[ROW, ROW, {"bad": 1}], headers=headers)
+    result_id = service.post("/v1/grades", json={**ROW, "store": True}, headers=headers).json()["result_id"]
+    service.post(f"/v1/results/{result_id}/reviews", json={"decision": "accept"}, headers=headers)
     service.get("/v1/results/zebra", headers=headers)
     service.get("/zebra", headers=headers)
     after = samples(service, headers)
@@ -35,11 +37,17 @@ def test_requests_and_answers_are_counted(service: TestClient, make_key: MakeKey
     def more(*name: str) -> float:
         return after.get(name, 0.0) - before.get(name, 0.0)
 
-    assert more("grader_requests_total", "POST", "/v1/grades", "200") == 1
+    assert more("grader_requests_total", "POST", "/v1/grades", "200") == 2
     assert more("grader_requests_total", "GET", "/v1/results/{result_id}", "422") == 1
     assert more("grader_requests_total", "GET", "none", "404") == 1
     assert more("grader_request_seconds_count", "POST", "/v1/grades/batch") == 1
-    assert more("grader_answers_graded_total") == 3
+    assert more("grader_answers_graded_total") == 4
+    assert more("grader_reviews_total", "accept") == 1
+    # The answer and its clauses each time, and the passages of the item at its first use only.
+    assert more("grader_encoder_batch_texts_count") >= 3
+    assert more("grader_encoder_batch_texts_sum") >= more("grader_encoder_batch_texts_count")
+    assert more("grader_cache_lookups_total", "profiles", "hit") >= 3
+    assert more("grader_cache_lookups_total", "profiles", "miss") <= 1
     assert after["grader_in_flight",] == 0
 
 
@@ -49,6 +57,14 @@ def test_rows_of_jobs_are_counted_while_they_wait(service: TestClient, make_key:
     assert samples(service, headers)["grader_job_rows_waiting",] == 2
     service.post(f"/v1/jobs/{job['id']}/cancel", headers=headers)
     assert samples(service, headers)["grader_job_rows_waiting",] == 0
+
+
+def test_messages_are_counted_while_they_wait(service: TestClient, make_key: MakeKey) -> None:
+    headers = make_key(Scope.ADMIN)
+    service.post("/v1/webhooks", json={"url": "https://a.example/hook"}, headers=headers)
+    result_id = service.post("/v1/grades", json={**ROW, "store": True}, headers=headers).json()["result_id"]
+    service.post(f"/v1/results/{result_id}/reviews", json={"decision": "accept"}, headers=headers)
+    assert samples(service, headers)["grader_webhook_messages_waiting",] == 1
 
 
 def test_measures_need_the_scope_admin(service: TestClient, make_key: MakeKey, assert_problem: AssertProblem) -> None:

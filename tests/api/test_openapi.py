@@ -28,11 +28,11 @@ REQUEST_EXAMPLES = {
 }
 SUCCESSES = ("200", "202")
 # The problems that can come from an operation, beyond the internal error that every one declares.
-KEY = {"unauthenticated", "scope-missing", "token-mismatch", "rate-limited", "database-unavailable"}
+KEY = {"unauthenticated", "scope-missing", "token-mismatch", "rate-limited", "too-many-attempts", "database-unavailable"}
 JSON_BODY = {"malformed-body", "body-too-large", "body-too-slow", "unsupported-media-type", "invalid-request"}
 CHANGE = {"bank-not-found", "bank-read-only"}
 JOB = {"invalid-request", "job-not-found"}
-REPLAY = {"idempotency-key-reused", "still-running"}
+REPLAY = {"idempotency-key-reused", "still-running", "answer-lost", "claim-lost"}
 PROBLEMS = {
     "create_grade": KEY | JSON_BODY | REPLAY | {"bank-not-found", "item-not-found", "not-ready", "busy"},
     "create_grades": KEY | JSON_BODY | REPLAY | {"not-ready", "busy"},
@@ -48,6 +48,11 @@ PROBLEMS = {
     "list_items": KEY | {"bank-not-found", "invalid-request"},
     "read_item": KEY | {"bank-not-found", "item-not-found", "invalid-request"},
     "regrade_item": KEY | JSON_BODY | REPLAY | {"bank-not-found", "item-not-found", "not-ready", "busy"},
+    "calibrate_item": KEY | JSON_BODY | REPLAY | {"bank-not-found", "item-not-found", "not-ready", "busy", "too-few-reviews"},
+    **dict.fromkeys(
+        ("read_calibration", "delete_calibration"),
+        KEY | {"bank-not-found", "item-not-found", "calibration-not-found", "invalid-request"},
+    ),
     "list_banks": KEY | {"invalid-request"},
     "create_bank": KEY | JSON_BODY | REPLAY | {"bank-exists"},
     "read_bank": KEY | {"bank-not-found", "invalid-request"},
@@ -58,13 +63,14 @@ PROBLEMS = {
     "archive_bank": KEY | REPLAY | CHANGE | {"invalid-request"},
     "create_job": KEY | JSON_BODY | REPLAY | {"bank-not-found", "item-not-found", "invalid-table", "busy"},
     "create_token": KEY | JSON_BODY | {"bank-not-found", "item-not-found"},
-    "create_webhook": KEY | JSON_BODY | REPLAY,
+    "create_webhook": KEY | JSON_BODY | REPLAY | {"too-many-webhooks"},
     "list_webhooks": KEY | {"invalid-request"},
     "delete_webhook": KEY | {"invalid-request", "webhook-not-found"},
     "list_deliveries": KEY | {"invalid-request"},
     "replay_delivery": KEY | REPLAY | {"invalid-request", "delivery-not-found"},
     "list_jobs": KEY | {"invalid-request"},
-    **dict.fromkeys(("read_job", "read_summary", "list_rows", "watch_job", "export_job", "delete_job"), KEY | JOB),
+    **dict.fromkeys(("read_job", "read_summary", "list_rows", "export_job", "delete_job"), KEY | JOB),
+    "watch_job": KEY | JOB | {"busy"},
     **dict.fromkeys(("pause_job", "resume_job", "cancel_job"), KEY | REPLAY | JOB | {"job-state"}),
     "read_liveness": {"not-ready"},
     "read_readiness": {"not-ready"},
@@ -129,6 +135,9 @@ def test_routes_are_the_promised_ones() -> None:
         ("GET", "/v1/items"),
         ("GET", "/v1/items/{item_id}"),
         ("POST", "/v1/items/{item_id}/regrade"),
+        ("POST", "/v1/items/{item_id}/calibrate"),
+        ("GET", "/v1/items/{item_id}/calibration"),
+        ("DELETE", "/v1/items/{item_id}/calibration"),
         ("GET", "/v1/banks"),
         ("POST", "/v1/banks"),
         ("GET", "/v1/banks/{bank_id}"),
@@ -194,7 +203,7 @@ def test_example_of_a_body_can_be_sent_as_it_stands(client: TestClient, path: st
 # These tell of what somebody stored, or answer with a file.
 ABOUT_STORED = {
     "read_result", "export_results", "list_versions", "list_reviews", "read_metrics",
-    "read_job", "watch_job", "export_job", "read_summary", "list_rows",
+    "read_calibration", "read_job", "watch_job", "export_job", "read_summary", "list_rows",
 }  # fmt: skip
 
 

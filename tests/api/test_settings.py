@@ -33,6 +33,7 @@ def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None
         "MAX_IN_FLIGHT": "4",
         "MAX_WAITING": "0",
         "RATE_LIMIT": "5/second",
+        "RATE_LIMIT_STORAGE": "redis://:secret@host:6379/0",
         "MAX_UPLOAD_BYTES": "5000",
         "WORK_ON_JOBS": "no",
         "WEBHOOK_PRIVATE_TARGETS": "yes",
@@ -56,6 +57,7 @@ def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None
         "work_on_jobs": False,
         "webhook_private_targets": True,
         "rate_limit": "5/second",
+        "rate_limit_storage": SecretStr("redis://:secret@host:6379/0"),
     }
 
 

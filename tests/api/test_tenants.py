@@ -30,6 +30,7 @@ BODIES: dict[str, Any] = {
     "create_bank": {"id": "another", "title": "Another"},
     "add_item": NEW_ITEMS["item"]["value"],
     "regrade_item": {"bank_id": "north-bank"},
+    "calibrate_item": {"bank_id": "north-bank"},
     "create_review": {"decision": "accept"},
     "create_webhook": {"url": "https://hooks.example/"},
     "create_job": [{**GRADE, "subject_id": "south-subject"}],
@@ -39,9 +40,12 @@ TEXTS = {"import_items": (IMPORTS["text/csv"]["examples"]["csv"]["value"], {"con
 NOTHING = {"results": 0, "replays": 0, "job_rows": 0}
 # After these there is nothing left to find.
 LAST = {"archive_bank", "delete_job", "delete_results", "delete_webhook", "erase_subject"}
-# What a queued job can be asked in this order.
-STATES = ["pause_job", "resume_job", "cancel_job", "watch_job"]
-QUERIES = {"delete_results": {"attempt_id": "north-other"}, "read_item": {"bank_id": "north-bank"}}
+# What can be asked in this order.
+STATES = ["pause_job", "resume_job", "cancel_job", "watch_job", "delete_calibration"]
+QUERIES = {
+    "delete_results": {"attempt_id": "north-other"},
+    **{name: {"bank_id": "north-bank"} for name in ("read_item", "read_calibration", "delete_calibration")},
+}
 
 
 def ask(service: TestClient, name: str, address: str, headers: dict[str, str]) -> Any:
@@ -63,6 +67,12 @@ def north(service: TestClient, make_key: MakeKey) -> dict[str, str]:
     assert service.post("/v1/banks/north-bank/items", json=item, headers=headers).status_code == 200
     assert service.post("/v1/banks/north-bank/publish", headers=headers).status_code == 200
     service.post("/v1/grades", json={**body, "attempt_id": "north-other"}, headers=headers)
+    for answer in ("Gravity pulls them.", "The Earth pulls them.", "They are pulled down by gravity."):
+        own = {"bank_id": "north-bank", "item_id": "north-item", "candidate_answer": answer, "store": True}
+        of_item = service.post("/v1/grades", json=own, headers=headers).json()["result_id"]
+        service.post(f"/v1/results/{of_item}/reviews", json={"decision": "accept"}, headers=headers)
+    learn = {"bank_id": "north-bank", "dry_run": False}
+    assert service.post("/v1/items/north-item/calibrate", json=learn, headers=headers).status_code == 200
     job = service.post("/v1/jobs", json=[{**GRADE, "subject_id": "north-subject"}], headers=headers).json()
     hook = service.post("/v1/webhooks", json={"url": "https://xylophone.example/north"}, headers=headers).json()
     service.post(f"/v1/results/{stored['result_id']}/reviews", json={"decision": "accept"}, headers=headers)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -23,7 +25,7 @@ from api.metrics import Metrics
 from api.storage.columns import now
 from api.storage.database import Database
 from api.storage.tables import Delivery
-from api.webhooks.sending import PAUSES, Sender
+from api.webhooks.sending import PAUSES, Sender, is_public
 from grader import Grader, ItemBank
 
 AssertProblem = Callable[..., dict[str, Any]]
@@ -179,6 +181,80 @@ def test_private_targets_are_refused_when_they_are_to_be_called(
     assert [delivery["problem"] for delivery in deliveries(service)] == [
         "The address is in a private network, which GRADER_WEBHOOK_PRIVATE_TARGETS does not allow."
     ] * 2
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8", True),
+        ("2606:4700::1111", True),
+        ("10.0.0.1", False),
+        ("100.64.0.1", False),
+        ("169.254.169.254", False),
+        ("192.0.0.8", False),
+        ("224.0.0.1", False),
+        ("255.255.255.255", False),
+        ("::", False),
+        ("::1", False),
+        ("::ffff:10.0.0.1", False),
+        ("::ffff:8.8.8.8", False),
+        ("::10.0.0.1", False),
+        ("64:ff9b::10.0.0.1", False),
+        ("2002:a00:1::", False),
+        ("2001:0:a00:1::", False),
+        ("2001:db8::1", False),
+        ("fc00::1", False),
+        ("fe80::1", False),
+        ("fec0::1", False),
+        ("ff02::1", False),
+    ],
+)
+def test_only_public_addresses_are_public(address: str, public: bool) -> None:
+    assert is_public(ip_address(address)) is public
+
+
+def test_name_that_stands_for_a_private_address_among_others_is_refused(
+    service: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [(0, 0, 0, "", (address, 443)) for address in ("8.8.8.8", "10.0.0.1")]
+    monkeypatch.setattr("asyncio.base_events.socket.getaddrinfo", lambda *_, **__: found)
+    service.post("/v1/webhooks", json={"url": "https://rebound.example/"})
+    reviewed(service)
+    send_all(Sender(database=database, private_targets=False))
+    [delivery] = deliveries(service)
+    assert "private network" in delivery["problem"]
+
+
+def test_address_that_answers_byte_by_byte_is_left(service: TestClient, sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.webhooks.sending._TIMEOUT_S", 0.5)
+    done = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+            while not done.wait(0.1):
+                try:
+                    connection.sendall(b"a")
+                except OSError:
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drip, args=(listening,))
+        thread.start()
+        service.post("/v1/webhooks", json={"url": f"http://127.0.0.1:{listening.getsockname()[1]}/"})
+        reviewed(service)
+        send_all(sender)
+        done.set()
+        thread.join()
+    [delivery] = deliveries(service)
+    assert (delivery["attempts"], delivery["problem"]) == (1, "The address could not be called: TimeoutError.")
+
+
+def test_there_is_an_end_of_webhooks(service: TestClient, assert_problem: AssertProblem) -> None:
+    sent = [service.post("/v1/webhooks", json={"url": "https://a.example/hook"}) for _ in range(21)]
+    assert {response.status_code for response in sent[:20]} == {200}
+    assert_problem(sent[20], 409, "too-many-webhooks")
 
 
 def test_address_that_cannot_be_called_is_a_failed_attempt(service: TestClient, sender: Sender) -> None:
