@@ -115,6 +115,13 @@ class InvalidReviewError(GraderError):
         super().__init__(f"The result has no key point {key_point_id!r}.")
 
 
+class ReviewedMeanwhileError(GraderError):
+    """Somebody else has decided about a result since the reviewer was shown it."""
+
+    def __init__(self) -> None:
+        super().__init__("Somebody has decided about this meanwhile. Nothing was changed; look at it again.")
+
+
 class SubjectNotFoundError(GraderError):
     """Nothing is stored about this person, by the tenant that asks."""
 

@@ -22,6 +22,7 @@ from grader.grader import Grader, check_answer
 from grader.groups import AnswerGroup, group_answers
 from grader.imports import MAX_IMPORT_ITEMS, ImportFormat, read_items
 from grader.items import MAX_ANSWER_CHARS, Difficulty, Gradable, Grade, Item, KeyPoint, Misconception, ReferenceAnswer, Slug
+from grader.profiles import effective_key_points
 from grader.results import EvidenceSpan, Flag, GradingResult, Interval, KeyPointMatch, Keywords, Verdict
 from grader.scoring import ScoringModel, default_scoring_model, mark_from_score
 from grader.store import EmbeddingStore
@@ -75,6 +76,7 @@ __all__ = [
     "cross_validate",
     "default_bank_dir",
     "default_scoring_model",
+    "effective_key_points",
     "exact_agreement",
     "group_answers",
     "mark_from_score",
