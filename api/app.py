@@ -26,7 +26,21 @@ from api.keys import KEYLESS, ensure_tenant, has_keys
 from api.metrics import Metrics
 from api.middleware import MAX_BODY_BYTES, BodyLimit, SecurityHeaders
 from api.pages.rendering import FOLDER
-from api.routers import banks, batch_pages, grades, health, items, jobs, pages, results, review_pages, reviews, usage, webhooks
+from api.routers import (
+    bank_pages,
+    banks,
+    batch_pages,
+    grades,
+    health,
+    items,
+    jobs,
+    pages,
+    results,
+    review_pages,
+    reviews,
+    usage,
+    webhooks,
+)
 from api.settings import Settings
 from api.storage import migrations
 from api.storage.database import Database, parse_url
@@ -76,7 +90,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.add_middleware(SecurityHeaders)
     app.add_middleware(logs.RequestLog, metrics=metrics)
-    for module in (grades, jobs, items, banks, results, reviews, webhooks, usage, health, pages, batch_pages, review_pages):
+    for module in (
+        grades,
+        jobs,
+        items,
+        banks,
+        results,
+        reviews,
+        webhooks,
+        usage,
+        health,
+        pages,
+        batch_pages,
+        review_pages,
+        bank_pages,
+    ):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     return app

@@ -9,6 +9,7 @@ from fastapi import Depends
 from api.access import AccessDep, StoreDep
 from api.banks import Banks
 from api.dependencies import BankDep, GraderDep, MetricsDep
+from api.drafts import Drafts
 from api.grading import Grading
 from api.items import Items
 from api.jobs.book import Jobs
@@ -30,6 +31,11 @@ def get_banks(bank: BankDep, store: StoreDep) -> Banks:
     return Banks(store, bank)
 
 
+def get_drafts(bank: BankDep, store: StoreDep) -> Drafts:
+    """Return the items of banks as their owner edits them."""
+    return Drafts(store, bank)
+
+
 def get_results(store: StoreDep) -> Results:
     """Return the stored results."""
     return Results(store)
@@ -49,6 +55,7 @@ WebhooksDep = Annotated[Webhooks, Depends(get_webhooks)]
 ReviewsDep = Annotated[Reviews, Depends(get_reviews)]
 ItemsDep = Annotated[Items, Depends(get_items)]
 BanksDep = Annotated[Banks, Depends(get_banks)]
+DraftsDep = Annotated[Drafts, Depends(get_drafts)]
 ResultsDep = Annotated[Results, Depends(get_results)]
 
 

@@ -38,7 +38,7 @@ router = APIRouter(
     route_class=PageRoute,
     include_in_schema=False,
     default_response_class=HTMLResponse,
-    dependencies=[Depends(access.requires(Scope.REVIEW)), Depends(access.limit_rate)],
+    dependencies=[Depends(access.requires(Scope.REVIEW)), Depends(access.limit_upload_rate)],
 )
 
 

@@ -153,7 +153,7 @@ def test_groups_are_marked_at_once_each_answer_by_itself(service: TestClient, da
     same = [ANSWER, "During training, random neurons are switched off.", "random neurons are switched off during training"]
     ids = waiting(service, database, *same, "It is a loss function for regression.")
     page = service.get("/review/groups?item_id=dropout").text
-    assert "4 waiting answers: 1 groups, and 1 answers that stand alone." in page
+    assert "Of 4 waiting answers 1 stand alone; the others are in groups: 1." in page
     assert sorted(re.findall(r'name="result" value="([0-9a-f]{32}):0"', page)) == sorted(ids[:3])
     given = {"wish": "override", "mark": "5", "comment": "As one.", "result": [f"{each}:0" for each in ids[:2]]}
     response = service.post("/review/groups?item_id=dropout", data=given, follow_redirects=False)
