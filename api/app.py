@@ -28,7 +28,23 @@ from api.metrics import Metrics
 from api.middleware import MAX_BODY_BYTES, BodyLimit, SecurityHeaders, TokenCors
 from api.pages.rendering import STATIC
 from api.rates import Rates
-from api.routers import banks, batch_pages, grades, health, items, jobs, pages, results, reviews, sign_in, tokens, usage, webhooks
+from api.routers import (
+    bank_pages,
+    banks,
+    batch_pages,
+    grades,
+    health,
+    items,
+    jobs,
+    pages,
+    results,
+    review_pages,
+    reviews,
+    sign_in,
+    tokens,
+    usage,
+    webhooks,
+)
 from api.settings import Settings, TraceSettings
 from api.slots import Slots
 from api.storage import migrations
@@ -44,6 +60,10 @@ logger = logging.getLogger(__name__)
 # Each may take a gigabyte of disk and half an hour.
 _MAX_UPLOADS = 4
 _MAX_STREAMS = 100
+_ROUTES = (
+    *(grades, tokens, jobs, items, banks, results, reviews, webhooks, usage, health),
+    *(pages, batch_pages, review_pages, bank_pages, sign_in),
+)
 _METHODS = ["GET", "POST", "PUT", "DELETE"]
 _DESCRIPTION = """
 Grades free-text answers by meaning and by keyword coverage, with evidence for every mark.
@@ -85,7 +105,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(TokenCors)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(logs.RequestLog, metrics=metrics)
-    for module in (grades, tokens, jobs, items, banks, results, reviews, webhooks, usage, health, pages, batch_pages, sign_in):
+    for module in _ROUTES:
         app.include_router(module.router)
     app.mount("/static", STATIC, name="static")
     return app

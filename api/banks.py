@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Select, func, select
@@ -65,7 +66,7 @@ class Banks:
         if bank_id == SHIPPED:
             return self._shipped()
         with self.store.read() as session:
-            return _described(session, _find(session, bank_id))
+            return _described(session, find_bank(session, bank_id))
 
     def versions(self, bank_id: str, wanted: VersionFilter) -> StoredItemPage:
         """Return versions of the items of a bank of the tenant's own, newest first.
@@ -74,7 +75,7 @@ class Banks:
             BankNotFoundError: If the tenant has none of this id.
         """
         with self.store.read() as session:
-            query = select(ItemVersion).where(ItemVersion.bank_row_id == _find(session, bank_id).id)
+            query = select(ItemVersion).where(ItemVersion.bank_row_id == find_bank(session, bank_id).id)
             if wanted.item_id is not None:
                 query = query.where(ItemVersion.item_id == wanted.item_id)
             if wanted.state is not None:
@@ -95,7 +96,7 @@ class Banks:
             InvalidItemsError: If the text holds mistakes, and this is no dry run.
         """
         with self.store.read() as session:
-            _find_open(session, bank_id)
+            find_open_bank(session, bank_id)
         items, problems = read_items(data, kind)
         if problems and not dry_run:
             raise InvalidItemsError(problems)
@@ -116,26 +117,31 @@ class Banks:
             BankReadOnlyError: If the bank cannot be changed.
         """
         with self.store.write() as session:
-            bank = _find_open(session, bank_id, lock=True)
-            return sum(not _draft(session, bank, item) for item in items)
+            bank = find_open_bank(session, bank_id, lock=True)
+            return sum(not draft_item(session, bank, item) for item in items)
 
-    def publish(self, bank_id: str, embed: Callable[[Iterable[Gradable]], int]) -> Published:
+    def publish(
+        self, bank_id: str, embed: Callable[[Iterable[Gradable]], int], *, only: Collection[str] | None = None
+    ) -> Published:
         """Publish the drafts of a bank.
 
         Args:
             bank_id: The bank.
             embed: Makes and keeps the vectors of items, and tells how many texts were new. It takes long, so it comes before
                 the transaction; a draft that is edited meanwhile stays a draft.
+            only: The fingerprints of the drafts to publish, as they were looked at; all of them if left out.
 
         Raises:
             BankNotFoundError: If the tenant has no bank of this id.
             BankReadOnlyError: If the bank cannot be changed.
         """
         with self.store.read() as session:
-            seen = {row.id: row.body for row in session.scalars(_of_state(_find_open(session, bank_id), ItemState.DRAFT))}
+            seen = {row.id: row.body for row in session.scalars(_of_state(find_open_bank(session, bank_id), ItemState.DRAFT))}
+        if only is not None:
+            seen = {row_id: body for row_id, body in seen.items() if fingerprint(body) in only}
         embedded = embed([Item.model_validate_json(body) for body in seen.values()])
         with self.store.write() as session:
-            bank = _find_open(session, bank_id, lock=True)
+            bank = find_open_bank(session, bank_id, lock=True)
             drafts = [row for row in session.scalars(_of_state(bank, ItemState.DRAFT)) if seen.get(row.id) == row.body]
             ids = {row.item_id for row in drafts}
             for old in session.scalars(_of_state(bank, ItemState.PUBLISHED)):
@@ -153,7 +159,7 @@ class Banks:
             BankReadOnlyError: If it is the shipped bank.
         """
         with self.store.write() as session:
-            row = _find_open(session, bank_id, lock=True)
+            row = find_open_bank(session, bank_id, lock=True)
             row.archived_at = now()
             session.flush()
             return _described(session, row)
@@ -163,7 +169,17 @@ class Banks:
         return StoredBank(id=SHIPPED, title=title, read_only=True, archived=False, published=len(self.shipped), drafts=0)
 
 
-def _find(session: Session, bank_id: str, *, lock: bool = False) -> Bank:
+def fingerprint(body: str | None) -> str:
+    """Return a hash of an item as it lies in the database; empty where there is none."""
+    return "" if body is None else hashlib.sha256(body.encode()).hexdigest()
+
+
+def find_bank(session: Session, bank_id: str, *, lock: bool = False) -> Bank:
+    """Return the row of a bank, locked if it is to be changed.
+
+    Raises:
+        BankNotFoundError: If the tenant has none of this id.
+    """
     query = select(Bank).where(Bank.slug == bank_id)
     row = session.scalar(query.with_for_update() if lock else query)
     if row is None:
@@ -171,11 +187,16 @@ def _find(session: Session, bank_id: str, *, lock: bool = False) -> Bank:
     return row
 
 
-def _find_open(session: Session, bank_id: str, *, lock: bool = False) -> Bank:
-    """Return a bank that can be changed; locked, so that versions are counted by one at a time."""
+def find_open_bank(session: Session, bank_id: str, *, lock: bool = False) -> Bank:
+    """Return a bank that can be changed; locked, so that versions are counted by one at a time.
+
+    Raises:
+        BankNotFoundError: If the tenant has none of this id.
+        BankReadOnlyError: If the bank cannot be changed.
+    """
     if bank_id == SHIPPED:
         raise BankReadOnlyError(bank_id)
-    row = _find(session, bank_id, lock=lock)
+    row = find_bank(session, bank_id, lock=lock)
     if row.archived_at is not None:
         raise BankReadOnlyError(bank_id)
     return row
@@ -185,7 +206,7 @@ def _of_state(bank: Bank, state: ItemState) -> Select[ItemVersion]:
     return select(ItemVersion).where(ItemVersion.bank_row_id == bank.id, ItemVersion.state == state).order_by(ItemVersion.item_id)
 
 
-def _draft(session: Session, bank: Bank, item: Item) -> bool:
+def draft_item(session: Session, bank: Bank, item: Item) -> bool:
     """Make or change the draft of an item, and tell whether there was anything to do."""
     body = item.model_dump_json()
     of_item = select(ItemVersion).where(ItemVersion.bank_row_id == bank.id, ItemVersion.item_id == item.id)

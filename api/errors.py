@@ -126,6 +126,13 @@ class BankReadOnlyError(GraderError):
         super().__init__(f"The bank {bank_id!r} ships with the service or is archived, and cannot be changed.")
 
 
+class DraftChangedError(GraderError):
+    """Somebody has saved the item, or a draft of the bank, since it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__("Somebody has saved this meanwhile. Nothing was changed; look at it again.")
+
+
 class InvalidItemsError(GraderError):
     """A text to import holds mistakes; every one of them is listed, and nothing was saved."""
 
@@ -155,6 +162,13 @@ class CalibrationNotFoundError(GraderError):
 
     def __init__(self, item_id: str) -> None:
         super().__init__(f"Nothing was learnt from reviews of the item {item_id!r}.")
+
+
+class ReviewedMeanwhileError(GraderError):
+    """Somebody else has decided about a result since the reviewer was shown it."""
+
+    def __init__(self) -> None:
+        super().__init__("Somebody has decided about this meanwhile. Nothing was changed; look at it again.")
 
 
 class SubjectNotFoundError(GraderError):

@@ -287,7 +287,9 @@ JOB_SUMMARY: dict[str, Any] = {
     "mean_score": 0.5861,
     "histogram": [4, 1, 0, 1, 1, 2, 0, 1, 2, 1, 2, 3, 1, 2, 4, 5, 3, 2, 2, 1],
     "flags": {"contradicts": 3, "off_topic": 2},
-    "items": {"dropout": {"answers": 38, "mean_score": 0.5861, "standard_deviation": 0.2817, "for_review": 9}},
+    "items": {
+        "dropout": {"answers": 38, "mean_score": 0.5861, "standard_deviation": 0.2817, "for_review": 9, "discrimination": 0.41}
+    },
 }
 NEW_JOBS: dict[str, Any] = {
     "application/json": {
@@ -331,6 +333,7 @@ ROW_PAGE: dict[str, Any] = {
         {"number": 2, "values": {"item_id": "no-such-item", "student": "17"}, "problem": "No item 'no-such-item' in the bank."}
     ],
     "next_first": 52,
+    "total": None,
 }
 NEW_TOKENS: dict[str, Example] = {
     "page": {"summary": "For a page of a quiz", "value": {"item_ids": ["dropout"], "origin": "https://quiz.example"}},

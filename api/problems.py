@@ -30,6 +30,7 @@ from api.errors import (
     CalibrationNotFoundError,
     ClaimLostError,
     DeliveryNotFoundError,
+    DraftChangedError,
     ForeignFormError,
     InvalidItemsError,
     InvalidReviewError,
@@ -41,6 +42,7 @@ from api.errors import (
     NotReadyError,
     RateLimitedError,
     ResultNotFoundError,
+    ReviewedMeanwhileError,
     ScopeMissingError,
     StillRunningError,
     SubjectNotFoundError,
@@ -115,10 +117,12 @@ _KINDS: Mapping[type[Exception], Kind] = {
     BankNotFoundError: Kind("bank-not-found", 404, "Bank not found"),
     BankExistsError: Kind("bank-exists", 409, "Bank exists already"),
     BankReadOnlyError: Kind("bank-read-only", 409, "Bank cannot be changed"),
+    DraftChangedError: Kind("draft-changed", 409, "Changed meanwhile"),
     InvalidItemsError: Kind("invalid-items", 422, "Items do not validate"),
     InvalidReviewError: Kind("invalid-review", 422, "Review does not fit the result"),
     TooFewReviewsError: Kind("too-few-reviews", 409, "Too few reviews"),
     CalibrationNotFoundError: Kind("calibration-not-found", 404, "Nothing learnt"),
+    ReviewedMeanwhileError: Kind("reviewed-meanwhile", 409, "Reviewed meanwhile"),
     SubjectNotFoundError: Kind("subject-not-found", 404, "Subject not found"),
     WebhookNotFoundError: Kind("webhook-not-found", 404, "Webhook not found"),
     TooManyWebhooksError: Kind("too-many-webhooks", 409, "Too many webhooks"),
@@ -138,6 +142,7 @@ _HTTP_KINDS: Mapping[int, Kind] = {
     404: Kind("route-not-found", 404, "No such address"),
     405: Kind("method-not-allowed", 405, "Method not allowed"),
 }
+_FAILED = "Something went wrong on the server. The request was not carried out."
 _UNAVAILABLE = "The database cannot be reached just now. Nothing was stored; try again."
 _HTTP_DETAILS: Mapping[int, str] = {
     404: "There is nothing at this address; the page /docs lists what there is.",
@@ -167,7 +172,8 @@ def problem_of(error: Exception, where: Location = ("body",)) -> Problem:
     if isinstance(error, OperationalError):
         return _problem(kind, _UNAVAILABLE)
     if kind is _INTERNAL:
-        return _problem(kind, "Something went wrong on the server. The request was not carried out.")
+        is_malformed = isinstance(error, HTTPException) and error.status_code == _MALFORMED.status
+        return _problem(_MALFORMED, _why_unreadable(None)) if is_malformed else _problem(kind, _FAILED)
     if isinstance(error, ItemNotFoundError):
         field = FieldError(loc=[*where, "item_id"], msg="No item with this id is in the bank", type="item_not_found")
         return _problem(kind, str(error), [field])

@@ -11,6 +11,7 @@ from api.banks import Banks
 from api.calibrated import Graders
 from api.calibrating import Calibrations
 from api.dependencies import AnswersDep, BankDep, DatabaseDep, GraderDep, LearntDep, MetricsDep
+from api.drafts import Drafts
 from api.grading import Grading
 from api.items import Items
 from api.jobs.book import Jobs
@@ -33,6 +34,11 @@ async def get_banks(bank: BankDep, store: StoreDep) -> Banks:
     return Banks(store, bank)
 
 
+async def get_drafts(bank: BankDep, store: StoreDep) -> Drafts:
+    """Return the items of banks as their owner edits them."""
+    return Drafts(store, bank)
+
+
 async def get_results(store: StoreDep) -> Results:
     """Return the stored results."""
     return Results(store)
@@ -52,6 +58,7 @@ WebhooksDep = Annotated[Webhooks, Depends(get_webhooks)]
 ReviewsDep = Annotated[Reviews, Depends(get_reviews)]
 ItemsDep = Annotated[Items, Depends(get_items)]
 BanksDep = Annotated[Banks, Depends(get_banks)]
+DraftsDep = Annotated[Drafts, Depends(get_drafts)]
 ResultsDep = Annotated[Results, Depends(get_results)]
 
 

@@ -14,7 +14,7 @@ from api import examples
 from api.bank_shapes import BankId
 from api.schemas import MAX_PAGE_ITEMS
 from api.storage.tables import Review
-from api.stored import StoredResult
+from api.stored import RowId, StoredResult
 from grader import Slug, Verdict
 
 Reviewer = Annotated[
@@ -91,7 +91,7 @@ class ReviewList(BaseModel):
 
 
 class QueueFilter(BaseModel):
-    """Whose queue, of which bank."""
+    """Whose queue, of which bank, and from where on."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -100,6 +100,14 @@ class QueueFilter(BaseModel):
     reviewer: Reviewer | None = None
     reviewers: int = Field(default=1, ge=1, le=5, description="By how many people each answer is to be reviewed.")
     limit: int = Field(default=20, ge=1, le=MAX_PAGE_ITEMS)
+    cursor: RowId | None = Field(default=None, description="The id of a result: go on with those that come after it.")
+
+
+class Progress(BaseModel):
+    """How far the reviews of a bank are."""
+
+    waiting: dict[str, int]
+    reviewed: int
 
 
 class ReviewQueue(BaseModel):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import Select, and_, exists, func, or_, select
+from sqlalchemy.orm import Session
 
-from api.errors import InvalidReviewError
+from api.errors import InvalidReviewError, ReviewedMeanwhileError
 from api.results import find_result
 from api.review_shapes import (
     Agreement,
     AgreementReport,
     NewReview,
+    Progress,
     QueueFilter,
     ReviewedFilter,
     ReviewList,
@@ -37,20 +39,42 @@ class Reviews:
 
     def queue(self, wanted: QueueFilter) -> ReviewQueue:
         """Return what waits for review, the most worthwhile first."""
-        query = select(Result).where(
-            Result.bank_id == wanted.bank_id,
-            Result.needs_review.is_(True),
-            Result.replaced.is_(False),
-            Result.review_count < wanted.reviewers,
-        )
-        if wanted.item_id is not None:
-            query = query.where(Result.item_id == wanted.item_id)
-        if wanted.reviewer is not None:
-            query = query.where(~exists().where(Review.result_id == Result.id, Review.reviewer == wanted.reviewer))
+        query = _waiting(wanted)
         with self.store.read() as session:
-            rows = session.scalars(query.order_by(Result.review_worth.desc(), Result.id).limit(wanted.limit)).all()
             waiting = session.scalar(query.with_only_columns(func.count())) or 0
+            passed = session.get(Result, wanted.cursor) if wanted.cursor is not None else None
+            if passed is not None:
+                equal = and_(Result.review_worth == passed.review_worth, Result.id > passed.id)
+                query = query.where(or_(Result.review_worth < passed.review_worth, equal))
+            rows = session.scalars(query.order_by(Result.review_worth.desc(), Result.id).limit(wanted.limit)).all()
         return ReviewQueue(waiting=waiting, results=[StoredResult.of(row) for row in rows])
+
+    def progress(self, wanted: QueueFilter) -> Progress:
+        """Return how many answers are reviewed, and how many wait, item by item of the whole bank."""
+        waiting = _waiting(wanted.model_copy(update={"item_id": None}))
+        by_item = waiting.with_only_columns(Result.item_id, func.count()).group_by(Result.item_id).order_by(Result.item_id)
+        reviewed = _of_queue(wanted).where(Result.review_count >= wanted.reviewers)
+        with self.store.read() as session:
+            return Progress(
+                waiting={item_id: count for item_id, count in session.execute(by_item) if item_id is not None},
+                reviewed=session.scalar(reviewed.with_only_columns(func.count())) or 0,
+            )
+
+    def item_of(self, result_id: str) -> Gradable:
+        """Return the exact content that a stored answer was held against.
+
+        Raises:
+            ResultNotFoundError: If the tenant has no result of this id.
+        """
+        with self.store.read() as session:
+            return _held(session, find_result(session, result_id))
+
+    def counts(self, result_ids: Sequence[str]) -> dict[str, int]:
+        """Return how many reviews each result has, those without any included."""
+        counted = select(Review.result_id, func.count()).where(Review.result_id.in_(result_ids)).group_by(Review.result_id)
+        with self.store.read() as session:
+            found = {row[0]: row[1] for row in session.execute(counted)}
+        return {result_id: found.get(result_id, 0) for result_id in result_ids}
 
     def add(self, result_id: str, new: NewReview, *, key_name: str) -> StoredReview:
         """Add a review; the machine's result stays as it is.
@@ -59,32 +83,29 @@ class Reviews:
             ResultNotFoundError: If the tenant has no result of this id.
             InvalidReviewError: If the review speaks of a key point that the result does not have.
         """
-        reviewer = new.reviewer or key_name
         with self.store.write() as session:
-            result = find_result(session, result_id, lock=True)
-            known = {point["id"] for point in json.loads(result.result)["key_points"]}
-            for point in new.key_points:
-                if point.id not in known:
-                    raise InvalidReviewError(point.id)
-            held = session.get_one(GradedItem, (result.tenant_id, result.content_hash))
-            item = Gradable.model_validate_json(held.body)
-            score = result.score if new.score is None else new.score
-            row = Review(
-                result_id=result.id,
-                reviewer=reviewer,
-                decision=new.decision,
-                score=score,
-                mark=mark_from_score(score, max_mark=item.max_mark, mark_step=item.mark_step),
-                key_points=json.dumps([point.model_dump(mode="json") for point in new.key_points]),
-                comment=new.comment,
-            )
-            session.add(row)
-            session.flush()
-            of_result = select(func.count(Review.reviewer.distinct())).where(Review.result_id == result.id)
-            result.review_count = session.scalar(of_result) or 0
-            told = {"result_id": result.id, "review_id": row.id, "decision": row.decision, "score": row.score, "mark": row.mark}
-            announce(session, WebhookEvent.REVIEW_DECIDED, told)
-        return StoredReview.of(row)
+            return StoredReview.of(_add(session, find_result(session, result_id, lock=True), new, key_name))
+
+    def add_as_seen(self, seen: Mapping[str, int], new: NewReview, *, key_name: str) -> list[StoredReview]:
+        """Add the same review to every result of some, each its own, or none where anybody has decided meanwhile.
+
+        Args:
+            seen: The results, each with the number of reviews that the reviewer knows of.
+            new: What the reviewer decides.
+            key_name: Whose key it is.
+
+        Raises:
+            ResultNotFoundError: If the tenant has no result of one of the ids.
+            InvalidReviewError: If the review speaks of a key point that a result does not have.
+            ReviewedMeanwhileError: If one of them has another number of reviews by now.
+        """
+        with self.store.write() as session:
+            # Everybody takes the locks in the same order, or two reviewers could wait for each other.
+            rows = [find_result(session, result_id, lock=True) for result_id in sorted(seen)]
+            counted = select(func.count()).select_from(Review)
+            if any(session.scalar(counted.where(Review.result_id == row.id)) != seen[row.id] for row in rows):
+                raise ReviewedMeanwhileError
+            return [StoredReview.of(_add(session, row, new, key_name)) for row in rows]
 
     def of_result(self, result_id: str) -> ReviewList:
         """Return the reviews of a result, oldest first.
@@ -109,6 +130,49 @@ class Reviews:
         return AgreementReport(
             with_machine=_agreement(with_machine), between_reviewers=_agreement([(first, second) for first, second, *_ in twice])
         )
+
+
+def _add(session: Session, result: Result, new: NewReview, key_name: str) -> Review:
+    """Add a review of a locked result, count it, and tell of it."""
+    known = {point["id"] for point in json.loads(result.result)["key_points"]}
+    for point in new.key_points:
+        if point.id not in known:
+            raise InvalidReviewError(point.id)
+    item = _held(session, result)
+    score = result.score if new.score is None else new.score
+    row = Review(
+        result_id=result.id,
+        reviewer=new.reviewer or key_name,
+        decision=new.decision,
+        score=score,
+        mark=mark_from_score(score, max_mark=item.max_mark, mark_step=item.mark_step),
+        key_points=json.dumps([point.model_dump(mode="json") for point in new.key_points]),
+        comment=new.comment,
+    )
+    session.add(row)
+    session.flush()
+    of_result = select(func.count(Review.reviewer.distinct())).where(Review.result_id == result.id)
+    result.review_count = session.scalar(of_result) or 0
+    told = {"result_id": result.id, "review_id": row.id, "decision": row.decision, "score": row.score, "mark": row.mark}
+    announce(session, WebhookEvent.REVIEW_DECIDED, told)
+    return row
+
+
+def _held(session: Session, result: Result) -> Gradable:
+    held = session.get_one(GradedItem, (result.tenant_id, result.content_hash))
+    return Gradable.model_validate_json(held.body)
+
+
+def _of_queue(wanted: QueueFilter) -> Select[Result]:
+    query = select(Result).where(Result.bank_id == wanted.bank_id, Result.needs_review.is_(True), Result.replaced.is_(False))
+    return query if wanted.item_id is None else query.where(Result.item_id == wanted.item_id)
+
+
+def _waiting(wanted: QueueFilter) -> Select[Result]:
+    query = _of_queue(wanted).where(Result.review_count < wanted.reviewers)
+    if wanted.reviewer is not None:
+        query = query.where(~exists().where(Review.result_id == Result.id, Review.reviewer == wanted.reviewer))
+    return query
 
 
 def _reviewed(wanted: ReviewedFilter) -> Select[str, float, str, float]:

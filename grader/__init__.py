@@ -23,9 +23,12 @@ from grader.groups import AnswerGroup, group_answers
 from grader.imports import MAX_IMPORT_ITEMS, ImportFormat, read_items
 from grader.items import MAX_ANSWER_CHARS, Difficulty, Gradable, Grade, Item, KeyPoint, Misconception, ReferenceAnswer, Slug
 from grader.observing import Cache, Observer
+from grader.profiles import effective_key_points
+from grader.remembering import RememberingEncoder
 from grader.results import EvidenceSpan, Flag, GradingResult, Interval, KeyPointMatch, Keywords, Verdict
 from grader.scoring import ScoringModel, default_scoring_model, mark_from_score
 from grader.store import EmbeddingStore
+from grader.suggestions import suggest_key_points
 
 __all__ = [
     "EVIDENCE_NAMES",
@@ -68,6 +71,7 @@ __all__ = [
     "Observer",
     "OnnxEncoder",
     "ReferenceAnswer",
+    "RememberingEncoder",
     "ScoringModel",
     "ScoringModelError",
     "SentenceTransformerEncoder",
@@ -80,6 +84,7 @@ __all__ = [
     "cross_validate",
     "default_bank_dir",
     "default_scoring_model",
+    "effective_key_points",
     "exact_agreement",
     "group_answers",
     "mark_from_score",
@@ -87,5 +92,6 @@ __all__ = [
     "read_items",
     "rmse",
     "suggest",
+    "suggest_key_points",
     "with_calibration",
 ]

@@ -22,7 +22,9 @@ from grader.word_order import word_order
 MAX_CLAUSES = 80
 # Key points derived from a reference answer. More would be clauses without a thought of their own.
 _MAX_DERIVED_KEY_POINTS = 6
-_SHORTEST_KEY_POINT_WORDS = 3
+SHORTEST_KEY_POINT_WORDS = 3
+# Longer than any word; a keyword may not be as long as a text.
+_LONGEST_TERM_CHARS = 100
 
 Lookup = Callable[[Passage], FloatArray]
 WordLookup = Callable[[str], PackedWords]
@@ -234,20 +236,20 @@ def effective_key_points(item: Gradable) -> tuple[KeyPoint, ...]:
     spans = sentences(text)
     if len(spans) == 1:
         spans = clauses(text)
-    said = [s.text for s in spans if len(words(s.text)) >= _SHORTEST_KEY_POINT_WORDS] or [text]
+    said = [s.text for s in spans if len(words(s.text)) >= SHORTEST_KEY_POINT_WORDS] or [text]
     asked = {w.stem for w in words(item.question)}
     return tuple(
-        KeyPoint(id=f"point-{number}", text=sentence, keywords=tuple((term,) for term in _terms(sentence, asked)))
+        KeyPoint(id=f"point-{number}", text=sentence, keywords=tuple((term,) for term in terms_of(sentence, asked)))
         for number, sentence in enumerate(said[:_MAX_DERIVED_KEY_POINTS], start=1)
     )
 
 
-def _terms(sentence: str, asked: set[str]) -> list[str]:
+def terms_of(sentence: str, asked: set[str]) -> list[str]:
     """Return up to eight words of a sentence that carry subject matter and are not the question's own, in order."""
     seen = set(asked)
     terms = []
     for word in words(sentence):
-        if word.text.lower() in function_words() or word.stem in seen or len(word.text) == 1:
+        if word.text.lower() in function_words() or word.stem in seen or not 1 < len(word.text) <= _LONGEST_TERM_CHARS:
             continue
         seen.add(word.stem)
         terms.append(word.text)

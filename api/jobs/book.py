@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,9 @@ from sqlalchemy.orm import Session
 
 from api.errors import JobNotFoundError, JobStateError
 from api.jobs.chunks import unpack_outcomes, unpack_rows
+from api.jobs.discrimination import discriminations
+from api.jobs.keys import FAILED, read_keys
+from api.jobs.listing import is_wanted, rows_of, sorted_rows
 from api.jobs.shapes import (
     UNFINISHED,
     WORKING,
@@ -23,8 +25,8 @@ from api.jobs.shapes import (
     JobSummary,
     Mapping,
     RowFilter,
-    RowKind,
     RowPage,
+    RowSort,
 )
 from api.jobs.summary import Summary
 from api.storage.columns import now
@@ -124,7 +126,11 @@ class Jobs:
             query = select(JobChunk.summary).where(JobChunk.job_id == job_id, JobChunk.summary.is_not(None))
             for text in session.scalars(query.execution_options(yield_per=_SUMMARIES_AT_ONCE)):
                 total.add(Summary.read(text or ""))
-            return total.shape(rows=job.rows)
+            keys = read_keys(session, job_id, Mapping.model_validate_json(job.mapping))
+            rows = job.rows
+        graded = keys.kind != FAILED
+        figures = discriminations(keys.subject[graded], keys.item[graded], keys.score[graded], len(keys.items))
+        return total.shape(rows=rows, discrimination=dict(zip(keys.items, figures or [], strict=False)))
 
     def graded(self, job_id: str) -> Iterator[Sequence[tuple[Row, str]]]:
         """Yield the rows that are done, with what became of each as a line of JSON, in the order of the table.
@@ -152,7 +158,12 @@ class Jobs:
 
         Raises:
             JobNotFoundError: If the tenant has none with the id.
+            InvalidTableError: If a text is to be found in too many rows to sort them.
         """
+        if wanted.sort is not RowSort.ROW or wanted.item_id is not None or wanted.flag is not None:
+            with self.store.read() as session:
+                keys = read_keys(session, job_id, Mapping.model_validate_json(_find(session, job_id).mapping))
+            return sorted_rows(self.store, job_id, keys, wanted)
         found: list[GradedRow] = []
         at = wanted.first
         for number in self._chunks_from(job_id, wanted):
@@ -160,15 +171,15 @@ class Jobs:
                 chunk = session.get(JobChunk, (job_id, number))
             if chunk is None or chunk.output is None:
                 continue
-            for row in _rows_of(chunk):
-                if row.number < wanted.first or not _is_wanted(row, wanted):
+            for row in rows_of(chunk):
+                if row.number < wanted.first or not is_wanted(row, wanted):
                     continue
                 if len(found) == wanted.limit:
-                    return RowPage(rows=found, next_first=row.number)
+                    return RowPage(rows=found, next_first=row.number, total=None)
                 found.append(row)
             at = chunk.first_row + chunk.rows + 1
         more = at > wanted.first and at <= self.get(job_id).rows
-        return RowPage(rows=found, next_first=at if more else None)
+        return RowPage(rows=found, next_first=at if more else None, total=None)
 
     def _chunks_from(self, job_id: str, wanted: RowFilter) -> Sequence[int]:
         """Return the chunks to look into, by number: no more than can be looked into while somebody waits."""
@@ -191,21 +202,6 @@ class Jobs:
                 job.finished_at = now()
             session.flush()
             return JobInfo.of(job)
-
-
-def _rows_of(chunk: JobChunk) -> Iterator[GradedRow]:
-    outcomes = unpack_outcomes(chunk.output or b"")
-    for number, (row, outcome) in enumerate(zip(unpack_rows(chunk.input), outcomes, strict=True), start=chunk.first_row + 1):
-        yield GradedRow(number=number, values=row.values, **json.loads(outcome))
-
-
-def _is_wanted(row: GradedRow, wanted: RowFilter) -> bool:
-    if wanted.only is RowKind.FAILED and row.problem is None:
-        return False
-    if wanted.only is RowKind.FOR_REVIEW and not (row.result and row.result["needs_review"]):
-        return False
-    text = wanted.q.casefold()
-    return not text or any(text in str(value).casefold() for value in row.values.values())
 
 
 def rows_waiting(session: Session) -> int:

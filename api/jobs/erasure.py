@@ -11,9 +11,10 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from api.jobs.chunks import pack_outcomes, pack_rows, unpack_outcomes, unpack_rows
+from api.jobs.keys import without_rows
 from api.jobs.shapes import WORKING, Mapping
 from api.storage.columns import oldest_id
-from api.storage.tables import Job, JobChunk
+from api.storage.tables import Job, JobChunk, JobKeys
 from grader.batch.output import outcome_json
 from grader.batch.rows import Row
 
@@ -33,7 +34,11 @@ def erase_rows(session: Session, *, attempt_id: str | None = None, subject_id: s
         for number in session.scalars(select(JobChunk.number).where(JobChunk.job_id == job_id)).all():
             # Locked, or a worker could write down what became of a row between our look and our change.
             chunk = session.get(JobChunk, (job_id, number), with_for_update=True)
-            erased += 0 if chunk is None else _erase_in(chunk, wanted)
+            places = [] if chunk is None else _erase_in(chunk, wanted)
+            keys = session.get(JobKeys, (job_id, number)) if places else None
+            if keys is not None:
+                keys.keys = without_rows(keys.keys, places)
+            erased += len(places)
     return erased
 
 
@@ -50,14 +55,15 @@ def is_erased(row: Row) -> bool:
     return row.problem == ERASED
 
 
-def _erase_in(chunk: JobChunk, wanted: dict[str, str | None]) -> int:
+def _erase_in(chunk: JobChunk, wanted: dict[str, str | None]) -> list[int]:
+    """Take out the rows of a chunk that are wanted, and return their places in it."""
     rows = unpack_rows(chunk.input)
     places = [n for n, row in enumerate(rows) if _speaks_of(row, wanted)]
     if places:
         chunk.input = pack_rows(_replaced(rows, places, Row(problem=ERASED)))
         if chunk.output is not None:
             chunk.output = pack_outcomes(_replaced(unpack_outcomes(chunk.output), places, outcome_json(ERASED)))
-    return len(places)
+    return places
 
 
 def _speaks_of(row: Row, wanted: dict[str, str | None]) -> bool:

@@ -14,7 +14,7 @@ from api.schemas import MAX_PAGE_ITEMS, ItemId
 from api.storage.columns import now
 from api.storage.tables import Job
 from api.stored import RowId
-from grader import Slug
+from grader import Flag, Slug
 from grader.batch.output import json_text
 
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -129,9 +129,15 @@ class ItemCounts(BaseModel):
     """How the answers to one item were graded."""
 
     answers: int
-    mean_score: float
+    mean_score: float = Field(description="The higher, the easier the item was.")
     standard_deviation: float
     for_review: int
+    discrimination: float | None = Field(
+        description=(
+            "Correlation of the score with the mean of the learner's other scores; null with fewer than ten learners, without "
+            "variance, or where a learner answered an item twice."
+        )
+    )
 
 
 class JobSummary(BaseModel):
@@ -157,6 +163,16 @@ class RowKind(StrEnum):
     FAILED = "failed"
 
 
+class RowSort(StrEnum):
+    """In which order rows are listed; a minus means the highest first."""
+
+    ROW = "row"
+    SCORE = "score"
+    SCORE_DOWN = "-score"
+    ITEM = "item"
+    FLAGS_DOWN = "-flags"
+
+
 class RowFilter(BaseModel):
     """Which rows of a job to list, and from where on."""
 
@@ -164,7 +180,15 @@ class RowFilter(BaseModel):
 
     only: RowKind = RowKind.ALL
     q: str = Field(default="", max_length=200, description="Text that one of the row's columns holds, in any case.")
-    first: int = Field(default=1, ge=1, le=1_000_000_000, description="The number of the row to begin at, from 1.")
+    item_id: ItemId | None = Field(default=None, description="The item that the row was graded to.")
+    flag: Flag | None = Field(default=None, description="A flag that the result has.")
+    sort: RowSort = RowSort.ROW
+    first: int = Field(
+        default=1,
+        ge=1,
+        le=1_000_000_000,
+        description="Where to begin, from 1: the number of a row, or with sort, item_id or flag the place among those wanted.",
+    )
     limit: int = Field(default=50, ge=1, le=MAX_PAGE_ITEMS)
 
 
@@ -179,12 +203,13 @@ class GradedRow(BaseModel):
 
 
 class RowPage(BaseModel):
-    """Some rows of a job, in the order of the table."""
+    """Some rows of a job, in the order that was asked for."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.ROW_PAGE]})
 
     rows: list[GradedRow]
     next_first: int | None = Field(description="Send it as `first` for what follows; null if nothing can.")
+    total: int | None = Field(description="How many rows are like that; null where rows are searched in the table's order.")
 
 
 class Deleted(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, field, fields
 from typing import Self
 
@@ -72,8 +72,8 @@ class Summary:
             mine.squares += more.squares
             mine.for_review += more.for_review
 
-    def shape(self, *, rows: int) -> JobSummary:
-        """Return the counts as they go out, of a job with so many rows in all."""
+    def shape(self, *, rows: int, discrimination: Mapping[str, float | None]) -> JobSummary:
+        """Return the counts as they go out, of a job with so many rows in all, and what is known of its items beside them."""
         total = sum(counts.total for counts in self.items.values())
         return JobSummary(
             rows=rows,
@@ -83,7 +83,7 @@ class Summary:
             mean_score=round(total / self.graded, 4) if self.graded else None,
             histogram=self.histogram,
             flags=dict(sorted(self.flags.items())),
-            items={item_id: _item_counts(counts) for item_id, counts in sorted(self.items.items())},
+            items={item_id: _item_counts(counts, discrimination.get(item_id)) for item_id, counts in sorted(self.items.items())},
         )
 
     def _count(self, item_id: str, result: GradingResult) -> None:
@@ -98,7 +98,7 @@ class Summary:
         counts.for_review += result.needs_review
 
 
-def _item_counts(counts: _Item) -> ItemCounts:
+def _item_counts(counts: _Item, discrimination: float | None) -> ItemCounts:
     mean = counts.total / counts.answers
     variance = max(0.0, counts.squares / counts.answers - mean**2)
     return ItemCounts(
@@ -106,4 +106,5 @@ def _item_counts(counts: _Item) -> ItemCounts:
         mean_score=round(mean, 4),
         standard_deviation=round(math.sqrt(variance), 4),
         for_review=counts.for_review,
+        discrimination=discrimination,
     )

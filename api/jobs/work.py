@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from opentelemetry.trace import Span
@@ -18,6 +18,7 @@ from api.grading import Grading
 from api.items import HeldAgainst, Items
 from api.jobs.chunks import pack_outcomes, unpack_rows
 from api.jobs.erasure import ERASED, is_erased
+from api.jobs.keys import pack_keys
 from api.jobs.shapes import UNFINISHED, WORKING, JobInfo, JobState, Mapping
 from api.jobs.summary import Summary
 from api.keys import Access
@@ -27,7 +28,7 @@ from api.results import NewResult, add_results
 from api.schemas import GradeRequest
 from api.storage.columns import now
 from api.storage.database import Database, Store
-from api.storage.tables import Job, JobChunk
+from api.storage.tables import Job, JobChunk, JobKeys
 from api.tracing import chunk_span
 from api.usage import note_use
 from api.webhooks.book import announce
@@ -187,6 +188,9 @@ class Work:
             lines = [outcome_json(each if isinstance(each, str) else each[2]) for each in kept]
             summary = Summary.of(None if isinstance(each, str) else (each[1].item_id or "", each[2]) for each in kept)
             chunk.output, chunk.summary, chunk.suspect = pack_outcomes(lines), summary.text(), None
+            results = [None if isinstance(each, str) else (each[1].item_id or "", asdict(each[2])) for each in kept]
+            keys = pack_keys(task.job_id, task.mapping, rows, results)
+            session.merge(JobKeys(tenant_id=task.tenant_id, job_id=task.job_id, number=task.number, keys=keys))
             if task.access.store_results:
                 new = [NewResult(held=h, request=request, result=r, grading_ms=took_ms) for request, h, r in graded]
                 add_results(session, new, key_name=task.access.name)

@@ -6,11 +6,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from urllib.parse import urlencode
+
+from pydantic import ConfigDict, field_validator
 
 from api.errors import InvalidTableError
-from grader import ItemNotFoundError
+from api.jobs.shapes import Mapping, RowFilter
+from grader import InvalidAnswerError, ItemNotFoundError, check_answer
 from grader.batch import BatchError
-from grader.batch.rows import REQUIRED_COLUMNS, Row
+from grader.batch.rows import Row
 from grader.batch.run import open_source
 
 _SHOWN_ROWS = 5
@@ -28,7 +32,25 @@ class Preview:
     rows: Sequence[Sequence[str]]
     looked_at: int
     is_all: bool
+    # How many rows have a problem, and the first of them.
+    wrong: int
     problems: Sequence[tuple[int, str]]
+
+
+class PageOfRows(RowFilter):
+    """Which rows a page shows; a field that was left empty in the form asks for all."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    @field_validator("item_id", "flag", mode="before")
+    @classmethod
+    def _empty_is_all(cls, value: object) -> object:
+        return None if value == "" else value
+
+    def address(self, **changes: object) -> str:
+        """Return the query of an address with these filters, changed where that is asked for."""
+        values = {**self.model_dump(mode="json", exclude_defaults=True), **changes}
+        return urlencode({name: value for name, value in values.items() if value not in (None, "")})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +62,13 @@ class Bar:
     share: float
 
 
-def preview(table: Path, known_items: Collection[str]) -> Preview:
-    """Return a look at a table; known items are those of the bank that its answers are held against.
+def preview(table: Path, mapping: Mapping, known_items: Collection[str]) -> Preview:
+    """Return a look at a table.
+
+    Args:
+        table: The file.
+        mapping: Which columns hold what, as far as that is known; what it names need not be there.
+        known_items: Those of the bank that the answers are to be held against.
 
     Raises:
         InvalidTableError: If it cannot be read at all.
@@ -57,13 +84,17 @@ def preview(table: Path, known_items: Collection[str]) -> Preview:
     if not rows:
         raise InvalidTableError("The table has no rows.")
     looked_at = rows[:_LOOKED_AT_ROWS]
-    found = ((number, _problem(row, known_items)) for number, row in enumerate(looked_at, start=1))
-    problems = [(number, problem) for number, problem in found if problem is not None]
+    problems = [
+        (number, problem)
+        for number, row in enumerate(looked_at, start=1)
+        if (problem := _problem(row, columns, mapping, known_items)) is not None
+    ]
     return Preview(
         columns=columns,
         rows=[_cells(row, columns) for row in looked_at[:_SHOWN_ROWS]],
         looked_at=len(looked_at),
         is_all=len(rows) <= _LOOKED_AT_ROWS,
+        wrong=len(problems),
         problems=problems[:_MAX_PROBLEMS],
     )
 
@@ -74,12 +105,23 @@ def bars(histogram: Sequence[int]) -> list[Bar]:
     return [Bar(low=n / len(histogram), count=count, share=count / most) for n, count in enumerate(histogram)]
 
 
-def _problem(row: Row, known_items: Collection[str]) -> str | None:
-    """Return why a row cannot be graded, as far as that can be told before the columns are chosen."""
-    item_id = row.values.get(REQUIRED_COLUMNS[0])
-    if row.problem is None and isinstance(item_id, str) and item_id not in known_items:
-        return str(ItemNotFoundError(item_id[:_MAX_CELL_CHARS]))
-    return row.problem
+def _problem(row: Row, columns: Collection[str], mapping: Mapping, known_items: Collection[str]) -> str | None:
+    """Return why a row cannot be graded by the columns that are chosen; a column that is not there is seen by itself."""
+    if row.problem is not None:
+        return row.problem
+    item_id = mapping.item_id or row.values.get(mapping.item_id_column)
+    if mapping.item_id or mapping.item_id_column in columns:
+        if item_id is None or item_id == "":
+            return "The row names no question."
+        if item_id not in known_items:
+            return str(ItemNotFoundError(str(item_id)[:_MAX_CELL_CHARS]))
+    answer = row.values.get(mapping.candidate_answer_column)
+    if mapping.candidate_answer_column in columns and answer is not None:
+        try:
+            check_answer(answer)
+        except InvalidAnswerError as error:
+            return str(error)
+    return None
 
 
 def _cells(row: Row, columns: Sequence[str]) -> list[str]:

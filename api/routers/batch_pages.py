@@ -15,17 +15,17 @@ from starlette.datastructures import UploadFile
 
 from api import access
 from api.access import AccessDep
-from api.bank_shapes import SHIPPED
+from api.banks import Banks
 from api.dependencies import UploadsDep, take_slot, take_upload_slot
 from api.errors import InvalidTableError, ScopeMissingError
 from api.items import Items
-from api.jobs.shapes import UNFINISHED, WORKING, JobFilter, JobOptions, RowFilter, RowKind
+from api.jobs.shapes import UNFINISHED, WORKING, JobFilter, JobOptions, RowFilter, RowKind, RowSort
 from api.keys import Scope
 from api.pages.access import guard
-from api.pages.batches import bars, preview
+from api.pages.batches import PageOfRows, bars, preview
 from api.pages.practice import pieces_of
 from api.pages.rendering import KeyedPageRoute, base_of, render
-from api.providers import IntakeDep, ItemsDep, JobsDep
+from api.providers import BanksDep, IntakeDep, ItemsDep, JobsDep
 from api.routers.jobs import JobId, export_job, watch_job
 from grader import ItemNotFoundError
 from grader.batch import FORMATS
@@ -53,17 +53,17 @@ def show_batches(request: Request, jobs: JobsDep) -> Response:
 
 
 @router.post("", dependencies=[Depends(take_upload_slot, scope="function")])
-async def look_at_table(request: Request, uploads: UploadsDep, items: ItemsDep) -> Response:
+async def look_at_table(request: Request, uploads: UploadsDep, items: ItemsDep, banks: BanksDep) -> Response:
     """Show what a table holds before anything is graded: its columns, its first rows and what is wrong with them."""
     # Read here and not declared: what is declared is read before anyone has asked who is sending it.
     async with request.form(max_files=1, max_fields=0) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise InvalidTableError("There is no file in the form.")
-        return await run_in_threadpool(_look_at, request, file, uploads, items)
+        return await run_in_threadpool(_look_at, request, file, uploads, items, banks)
 
 
-def _look_at(request: Request, file: UploadFile, uploads: FilePath, items: Items) -> Response:
+def _look_at(request: Request, file: UploadFile, uploads: FilePath, items: Items, banks: Banks) -> Response:
     suffix = FilePath(file.filename or "").suffix.lower()
     if suffix not in FORMATS:
         raise InvalidTableError(f"The file's name must end in {', '.join(FORMATS)}.")
@@ -72,8 +72,41 @@ def _look_at(request: Request, file: UploadFile, uploads: FilePath, items: Items
     with (uploads / token).open("wb") as out:
         shutil.copyfileobj(file.file, out)
     name = FilePath(file.filename or "").stem[:200]
-    looked = preview(uploads / token, {item.id for item in items.every(SHIPPED)})
-    return render(request, "batch_preview.html", {"preview": looked, "token": token, "name": name, "defaults": JobOptions()})
+    return _preview_page(request, uploads / token, JobOptions(name=name), items, banks)
+
+
+@router.post("/check", dependencies=[Depends(take_slot, scope="function")])
+def check_table(
+    request: Request,
+    uploads: UploadsDep,
+    items: ItemsDep,
+    banks: BanksDep,
+    chosen: Annotated[JobOptions, Form()],
+    *,
+    token: Annotated[str, Query(max_length=100)],
+) -> Response:
+    """Show what is wrong with a table by the columns and the bank that were chosen."""
+    return _preview_page(request, _waiting(uploads, token), chosen, items, banks)
+
+
+def _preview_page(request: Request, table: FilePath, chosen: JobOptions, items: Items, banks: Banks) -> Response:
+    every = items.every(chosen.bank_id)
+    context = {
+        "preview": preview(table, chosen.mapping(), {item.id for item in every}),
+        "token": table.name,
+        "chosen": chosen,
+        "items": every,
+        "banks": [bank for bank in banks.list() if not bank.archived],
+    }
+    return render(request, "batch_preview.html", context)
+
+
+def _waiting(uploads: FilePath, token: str) -> FilePath:
+    """Return a table that was sent and is not taken in yet."""
+    table = uploads / FilePath(token).name
+    if FilePath(token).suffix not in FORMATS or not table.is_file():
+        raise InvalidTableError("The file is no longer here. Choose it again.")
+    return table
 
 
 @router.post("/start", dependencies=[Depends(take_slot, scope="function")])
@@ -85,9 +118,7 @@ def start_batch(
     token: Annotated[str, Query(max_length=100)],
 ) -> Response:
     """Take in a table that was looked at, and show the job."""
-    table = uploads / FilePath(token).name
-    if FilePath(token).suffix not in FORMATS or not table.is_file():
-        raise InvalidTableError("The file is no longer here. Choose it again.")
+    table = _waiting(uploads, token)
     intake.check(chosen)
     job = intake.take_in(table, chosen)
     table.unlink(missing_ok=True)
@@ -95,7 +126,7 @@ def start_batch(
 
 
 @router.get("/{job_id}")
-def show_batch(request: Request, jobs: JobsDep, job_id: JobId, wanted: Annotated[RowFilter, Query()]) -> Response:
+def show_batch(request: Request, jobs: JobsDep, job_id: JobId, wanted: Annotated[PageOfRows, Query()]) -> Response:
     """Show a batch: how far it is, what came of it, and its rows."""
     job, summary = jobs.get(job_id), jobs.summary(job_id)
     return render(
@@ -108,6 +139,7 @@ def show_batch(request: Request, jobs: JobsDep, job_id: JobId, wanted: Annotated
             "page": jobs.rows(job_id, wanted),
             "wanted": wanted,
             "kinds": list(RowKind),
+            "sorts": list(RowSort),
             "is_working": job.state in WORKING,
             "can_resume": job.state in UNFINISHED - WORKING,
             "can_cancel": job.state in UNFINISHED,

@@ -296,6 +296,16 @@ class JobChunk(TenantOwned, Base):
     given_up: Mapped[str] = mapped_column(Text, default="[]")
 
 
+class JobKeys(TenantOwned, Base):
+    """What the rows of a chunk are sorted and filtered by, see `api/jobs/keys.py`; written with its outcomes."""
+
+    __tablename__ = "job_keys"
+
+    job_id: Mapped[str] = mapped_column(String(32), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    keys: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class Worker(Base):
     """A process that grades the rows of jobs, of any tenant, and when it last gave a sign of life."""
 

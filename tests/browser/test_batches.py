@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from axe_core_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import expect
 
 from grader import ItemBank
-
-OpenPage = Callable[..., Page]
+from tests.browser.checks import SCREENS, Look, OpenPage, look_at
 
 
 @pytest.fixture
@@ -22,26 +19,42 @@ def table(tmp_path: Path, shipped_bank: ItemBank) -> Path:
     return path
 
 
-def assert_accessible(page: Page) -> None:
-    found = Axe().run(page)["violations"]
-    assert [(v["id"], [node["html"] for node in v["nodes"]]) for v in found] == []
+@pytest.fixture
+def look(request: pytest.FixtureRequest) -> Look:
+    return look_at(request)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_table_is_graded_and_read(open_page: OpenPage, table: Path, scheme: str) -> None:
-    page = open_page(color_scheme=scheme, viewport={"width": 390, "height": 800})
+@pytest.mark.parametrize("screen", list(SCREENS))
+def test_a_table_is_graded_and_read(open_page: OpenPage, table: Path, screen: str, look: Look) -> None:
+    page = open_page(**SCREENS[screen])
     page.goto("/batches")
-    assert_accessible(page)
+    look(page, "batches")
     page.set_input_files("#file", table)
     page.click("button[type=submit]")
     assert "Row 13: No item" in page.inner_text(".notice")
-    assert_accessible(page)
+    look(page, "preview")
+    page.get_by_label("The answers are in").select_option("who")
+    page.get_by_label("The ids of the questions are in").select_option("candidate_answer")
+    page.get_by_role("button", name="Check again").click()
+    assert "13 cannot be graded" in page.inner_text(".notice")
+    page.get_by_label("The answers are in").select_option("candidate_answer")
+    page.get_by_label("The ids of the questions are in").select_option("item_id")
+    page.get_by_label("The person is in").select_option("who")
     page.click("text=Grade all rows")
     page.wait_for_selector(".state.finished", timeout=60_000)
     assert "13 of 13 rows" in page.inner_text("#figures")
-    assert_accessible(page)
+    look(page, "done")
     page.reload()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out on a phone"
-    page.click("tbody th a >> nth=0")
+    page.get_by_label("Order").select_option(label="lowest score first")
+    page.get_by_role("button", name="Show").click()
+    scores = [float(text.split("/")[0]) for text in page.locator("#rows tbody td.number").all_inner_texts() if text]
+    assert len(scores) == 12
+    assert scores == sorted(scores)
+    expect(page.locator("#rows tbody tr").last).to_contain_text("No item")
+    page.get_by_label("With the text").fill("no-such-item")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#rows tbody tr")).to_have_count(1)
+    page.goto(page.url.split("?")[0])
+    page.locator("#rows tbody th a").first.click()
     assert page.inner_text("#verdict") == "Excellent"
-    assert_accessible(page)
+    look(page, "row")
