@@ -51,6 +51,7 @@ def _parts(item: Item) -> Iterator[tuple[tuple[str, str], str]]:
     for name in ("topic", "section", "difficulty", "question", "max_mark"):
         yield (name, ""), str(getattr(item, name))
     yield ("mark_step", ""), f"{item.mark_step:g}"
+    yield ("reveal_reference", ""), "✓" if item.reveal_reference else "–"
     bounds = item.grade_boundaries
     yield ("grade_boundaries", ""), f"{bounds.excellent:g} / {bounds.good:g} / {bounds.fair:g} / {bounds.weak:g}"
     for number, reference in enumerate(item.reference_answers, start=1):

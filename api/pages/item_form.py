@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from grader import Gradable, Item, KeyPoint
 
-PLAIN = ("id", "topic", "section", "difficulty", "question", "max_mark", "mark_step")
+PLAIN = ("id", "topic", "section", "difficulty", "question", "max_mark", "mark_step", "reveal_reference")
 BOUNDARIES = ("excellent", "good", "fair", "weak")
 # The lists of a form by the name of their fields: which part of an item, and which fields, the first of which is never blank.
 GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {

@@ -109,14 +109,14 @@ def test_server_grades(port: int) -> None:
 
 def test_server_stays_up_when_a_client_hangs_up(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port)) as rude:
-        rude.sendall(b"POST /v1/grades HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+        rude.sendall(b"POST /v1/grades HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
     assert status_of(port, "GET", "/livez") == 200
 
 
 def test_server_refuses_an_endless_body(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=20) as endless:
         endless.sendall(
-            b"POST /v1/grades HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"POST /v1/grades HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
         )
         piece = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
         for _ in range(123):
@@ -127,6 +127,6 @@ def test_server_refuses_an_endless_body(port: int) -> None:
 def test_server_refuses_a_body_by_its_announced_length_before_reading_it(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=5) as announcing:
         announcing.sendall(
-            b"POST /v1/grades HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 8000001\r\n\r\n"
+            b"POST /v1/grades HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 8000001\r\n\r\n"
         )
         assert announcing.recv(12) == b"HTTP/1.1 413"
