@@ -8,6 +8,7 @@ somebody's. Tenants do not share: how fast an answer comes would tell one what a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Lock
 
@@ -27,13 +28,15 @@ class RepeatedAnswers:
     `hits`, `joined` and `graded` count the answers that were there, that another request was at, and the others.
     """
 
-    def __init__(self, *, kept: int = _KEPT, kept_s: float = _KEPT_S) -> None:
+    def __init__(self, *, kept: int = _KEPT, kept_s: float = _KEPT_S, looked_up: Callable[[bool], None] = lambda _: None) -> None:
         """Start empty.
 
         Args:
             kept: Results at most.
             kept_s: Seconds that one is kept.
+            looked_up: Is told for each answer whether it need not be graded again.
         """
+        self._looked_up = looked_up
         self._results: TTLCache[bytes, GradingResult] = TTLCache(kept, kept_s)
         self._under_way: dict[bytes, Future[GradingResult]] = {}
         self._lock = Lock()
@@ -46,6 +49,7 @@ class RepeatedAnswers:
         key = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
         with self._lock:
             known = self._results.get(key)
+            self._looked_up(known is not None or key in self._under_way)
             if known is not None:
                 self.hits += 1
                 return known

@@ -130,7 +130,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
             grader=loading,
             slots=Slots(settings.max_in_flight, room=settings.max_waiting),
             metrics=app.state.metrics,
-            answers=RepeatedAnswers(),
+            answers=RepeatedAnswers(looked_up=app.state.metrics.looked_up_answer),
             database=database,
             rates=rates,
             attempts=Attempts(rates),

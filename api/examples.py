@@ -333,7 +333,7 @@ ROW_PAGE: dict[str, Any] = {
         {"number": 2, "values": {"item_id": "no-such-item", "student": "17"}, "problem": "No item 'no-such-item' in the bank."}
     ],
     "next_first": 52,
-    "total": None,
+    "total": 120,
 }
 NEW_TOKENS: dict[str, Example] = {
     "page": {"summary": "For a page of a quiz", "value": {"item_ids": ["dropout"], "origin": "https://quiz.example"}},

@@ -38,6 +38,7 @@ class Metrics:
         self.messages_waiting = Gauge(
             "grader_webhook_messages_waiting", "Messages to webhooks not delivered yet, on all servers.", registry=self.registry
         )
+        self.waiting = Gauge("grader_waiting", "Grading requests that wait for a place.", registry=self.registry)
         self.in_flight = Gauge("grader_in_flight", "Grading requests in progress.", registry=self.registry)
 
     def answered(self, *, method: str, route: str, status: int, took_s: float) -> None:
@@ -67,6 +68,10 @@ class Metrics:
         """Count what was found in a cache, and what was not."""
         self._lookups.labels(cache, "hit").inc(hits)
         self._lookups.labels(cache, "miss").inc(misses)
+
+    def looked_up_answer(self, is_known: bool) -> None:
+        """Count an answer that was graded a moment ago, or that was not."""
+        self._lookups.labels("answers", "hit" if is_known else "miss").inc()
 
     def page(self) -> bytes:
         """Return all measures in the format that Prometheus reads."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import PlainTextResponse, Response
 from sqlalchemy.exc import OperationalError
 
 from api.access import REFUSALS, get_access, limit_rate, requires
-from api.dependencies import BankDep, DatabaseDep, GraderDep, MetricsDep, SettingsDep, check_alive
+from api.dependencies import BankDep, DatabaseDep, GraderDep, MetricsDep, SettingsDep, check_alive, state_of
 from api.errors import NotReadyError, RateLimitedError, TokenMismatchError, TooManyAttemptsError, UnauthenticatedError
 from api.jobs.book import rows_waiting
 from api.jobs.intake import MAX_ROWS
@@ -67,9 +67,10 @@ def read_info(settings: SettingsDep, bank: BankDep, grader: GraderDep) -> Info:
     response_class=PlainTextResponse,
     responses=responses(*REFUSALS, OperationalError, NotReadyError, Exception),
 )
-def read_metrics(metrics: MetricsDep, database: DatabaseDep) -> Response:
+def read_metrics(request: Request, metrics: MetricsDep, database: DatabaseDep) -> Response:
     """Tell Prometheus how much is asked, how long it takes, how much of it is for review, and how much waits."""
     with database.system(read_only=True) as session:
         metrics.rows_waiting.set(rows_waiting(session))
         metrics.messages_waiting.set(messages_waiting(session))
+    metrics.waiting.set(state_of(request)["slots"].waiting)
     return Response(metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")

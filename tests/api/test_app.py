@@ -109,7 +109,9 @@ def test_server_grades(port: int) -> None:
 
 def test_server_stays_up_when_a_client_hangs_up(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port)) as rude:
-        rude.sendall(b"POST /v1/grades HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+        rude.sendall(
+            b"POST /v1/grades HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+        )
     assert status_of(port, "GET", "/livez") == 200
 
 

@@ -124,7 +124,7 @@ def test_another_address_without_keys_is_refused_with_what_to_do(address: str, c
 def test_another_address_with_a_key_is_served(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[object] = []
     monkeypatch.setenv("GRADER_BANK_DIR", "")
-    monkeypatch.setattr("uvicorn.run", lambda *_, **options: called.append(options["host"]))
+    monkeypatch.setattr("uvicorn.Server.run", lambda server: called.append(server.config.host))
     main(["db", "upgrade"])
     main(["keys", "create"])
     assert main(["serve", "--host", "0.0.0.0"]) == 0

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from api.app import create_app
 from api.settings import Settings
-from grader import Grader, InvalidBankError, ItemBank
+from grader import Grader, InvalidBankError, ItemBank, Observer
 from grader.encoders import Precision
 
 OpenClient = Callable[[ASGIApp], TestClient]
@@ -54,9 +54,9 @@ def test_server_is_live_and_lists_items_before_it_is_ready(
     may_load = threading.Event()
     load = Grader.from_directory
 
-    def load_later(home: Path, *, threads: int, precision: Precision) -> Grader:
+    def load_later(home: Path, *, threads: int, precision: Precision, observer: Observer) -> Grader:
         may_load.wait(30)
-        return load(home, threads=threads, precision=precision)
+        return load(home, threads=threads, precision=precision, observer=observer)
 
     monkeypatch.setattr(Grader, "from_directory", load_later)
     with open_client(create_app(settings)) as client:

@@ -114,6 +114,8 @@ def test_request_that_is_overtaken_stores_nothing(
     class Slow:
         """The real grader, which meets another server that takes over the key."""
 
+        signature = "slow"
+
         def grade(self, item: Gradable, candidate_answer: str) -> GradingResult:
             with Store(database, "local").write() as session:
                 session.execute(update(Replay).values(created_at=now() - timedelta(minutes=3)))
@@ -142,6 +144,7 @@ class FailingOnce:
 
     def __init__(self, grader: Grader) -> None:
         self.grader = grader
+        self.signature = grader.signature
         self.failed = False
 
     def grade(self, item: Gradable, candidate_answer: str) -> GradingResult:
