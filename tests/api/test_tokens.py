@@ -22,7 +22,8 @@ from api.storage.tables import Pass
 MakeKey = Callable[..., dict[str, str]]
 AssertProblem = Callable[..., dict[str, Any]]
 # Whoever comes may have these, with or without anything in hand.
-OPEN = {"/livez", "/readyz", "/widget.js", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
+# The page to sign in at is for people who have nothing yet.
+OPEN = {"/livez", "/readyz", "/widget.js", "/docs", "/docs/oauth2-redirect", "/openapi.json", "/sign-in"}
 QUIZ = "http://quiz.example:9000"
 ROW = {"item_id": "dropout", "candidate_answer": "Random neurons are switched off during training."}
 
