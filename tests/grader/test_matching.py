@@ -11,7 +11,7 @@ from grader import EvidenceSpan, Gradable, KeyPoint, KeyPointMatch, Keywords, Mi
 from grader.denial import confirmed_clauses, suspected_clauses
 from grader.encoders import FloatArray
 from grader.keyword_use import NO_KEYWORDS
-from grader.matching import Matching, blank_matching, match_key_points, said_scale, second_looks, words_said
+from grader.matching import Matching, blank_matching, match_key_points, second_looks, words_said
 from grader.profiles import effective_key_points, profile_item, profile_text
 from grader.text import Passage
 from tests.grader.spelt_words import packed_words_of, words_of
@@ -33,7 +33,9 @@ def matching_of(
     question: str = "",
     reference: str = REFERENCE,
     misconceptions: tuple[Misconception, ...] = (),
+    said: float | None = None,
 ) -> Matching:
+    """Return what an answer does with key points; how far it says each is worked out from its words unless it is given."""
     known: Vectors = {REFERENCE: (0.0, 0.0, 1.0), POINT.text: (1.0, 0.0, 0.0), question: (0.0, 0.0, 1.0), **vectors}
     item = Gradable(
         question=question,
@@ -48,38 +50,34 @@ def matching_of(
     profile, answered = profile_item(item, lookup, packed_words_of), profile_text(answer, lookup)
     looks = {passage: lookup(passage) for passage in second_looks(profile, answered)}
     denied = confirmed_clauses(suspected_clauses(profile, answered), {})
-    return match_key_points(profile, answered, looks, denied, words_said(profile, words_of(answer), 0.0))
-
-
-@pytest.mark.parametrize(("similarity", "expected"), [(-1, 0), (0.35, 0), (0.525, 0.5), (0.595, 0.7), (0.7, 1), (1, 1)])
-def test_a_similarity_is_silent_up_to_35_and_says_it_from_70(similarity: float, expected: float) -> None:
-    assert said_scale(similarity) == pytest.approx(expected)
+    by_words = words_said(profile, words_of(answer), 0.0)
+    return match_key_points(profile, answered, looks, denied, by_words if said is None else [said] * len(by_words))
 
 
 @pytest.mark.parametrize(
-    ("answer", "cosine", "expected"),
+    ("answer", "said", "expected"),
     [
-        ("Neurons go at random", 0.75, Verdict.COVERED),  # (1 + 1) / 2
-        ("Neurons go at random", 0.455, Verdict.COVERED),  # (.3 + 1) / 2
-        ("Neurons go at random", 0.2, Verdict.PARTIAL),  # (0 + 1) / 2
-        ("Units go", 0.63, Verdict.COVERED),  # (.8 + .5) / 2
-        ("Units go", 0.525, Verdict.PARTIAL),  # (.5 + .5) / 2
-        ("Units go", 0.42, Verdict.MISSING),  # (.2 + .5) / 2
-        ("Parts go", 0.75, Verdict.PARTIAL),  # (1 + 0) / 2
-        ("Parts go", 0.595, Verdict.MISSING),  # (.7 + 0) / 2
+        ("Neurons go at random", 0.3, Verdict.COVERED),  # (.3 + 1) / 2
+        ("Neurons go at random", 0.28, Verdict.PARTIAL),  # (.28 + 1) / 2
+        ("Neurons go at random", 0.0, Verdict.PARTIAL),  # (0 + 1) / 2
+        ("Units go", 0.8, Verdict.COVERED),  # (.8 + .5) / 2
+        ("Units go", 0.5, Verdict.PARTIAL),  # (.5 + .5) / 2
+        ("Units go", 0.25, Verdict.MISSING),  # (.25 + .5) / 2
+        ("Parts go", 1.0, Verdict.PARTIAL),  # (1 + 0) / 2
+        ("Parts go", 0.75, Verdict.MISSING),  # (.75 + 0) / 2
     ],
 )
-def test_a_verdict_is_the_mean_of_meaning_and_keywords(answer: str, cosine: float, expected: Verdict) -> None:
-    (match,) = matching_of(answer, {answer: towards(cosine)}, POINT).matches
+def test_a_verdict_is_the_mean_of_what_is_said_and_keywords(answer: str, said: float, expected: Verdict) -> None:
+    (match,) = matching_of(answer, {answer: towards(0.5)}, POINT, said=said).matches
     assert match.verdict is expected
-    assert match.similarity == pytest.approx(cosine, abs=1e-4)
+    assert match.similarity == pytest.approx(0.5, abs=1e-4)
     assert bool(match.evidence) == (expected is not Verdict.MISSING)
 
 
-@pytest.mark.parametrize(("cosine", "expected"), [(0.6, Verdict.COVERED), (0.5, Verdict.PARTIAL), (0.45, Verdict.MISSING)])
-def test_without_keywords_meaning_decides_alone(cosine: float, expected: Verdict) -> None:
+@pytest.mark.parametrize(("said", "expected"), [(0.65, Verdict.COVERED), (0.38, Verdict.PARTIAL), (0.37, Verdict.MISSING)])
+def test_without_keywords_what_is_said_decides_alone(said: float, expected: Verdict) -> None:
     point = KeyPoint(id="vanish", text=POINT.text)
-    result = matching_of("Parts go", {"Parts go": towards(cosine)}, point)
+    result = matching_of("Parts go", {"Parts go": towards(0.5)}, point, said=said)
     assert result.matches[0].verdict is expected
     assert result.keywords == Keywords(matched=(), missing=())
     assert result.keyword_coverage == 0.0
@@ -95,9 +93,9 @@ def test_the_closest_clause_is_the_proof_and_keywords_elsewhere_are_added() -> N
 
 def test_an_example_states_the_point_as_well_as_its_text() -> None:
     point = KeyPoint(id="vanish", text=POINT.text, examples=("Some are switched off.",))
-    vectors = {"Some are switched off.": (0.0, 1.0, 0.0), "Parts go": (0.0, 1.0, 0.0)}
-    (match,) = matching_of("Parts go", vectors, point).matches
-    assert match.verdict is Verdict.COVERED
+    (match,) = matching_of("Some are switched off.", {"Some are switched off.": (0.0, 1.0, 0.0)}, point).matches
+    # Said in full by the example and not at all by the text.
+    assert match.verdict is Verdict.PARTIAL
     assert match.similarity == 1.0
 
 
