@@ -421,14 +421,14 @@ def test_serve_runs_the_service_with_bank_and_home_in_its_environment(
     monkeypatch.setenv("GRADER_BANK_DIR", str(BANK))
     called: dict[str, object] = {}
 
-    def pretend(target: str, **options: object) -> None:
-        called.update(options, target=target, bank=os.environ["GRADER_BANK_DIR"], home=os.environ["GRADER_HOME"])
+    def pretend(server: uvicorn.Server) -> None:
+        named = ("host", "port", "timeout_graceful_shutdown", "access_log", "log_config")
+        called.update({name: getattr(server.config, name) for name in named})
+        called.update(bank=os.environ["GRADER_BANK_DIR"], home=os.environ["GRADER_HOME"])
 
-    monkeypatch.setattr(uvicorn, "run", pretend)
+    monkeypatch.setattr(uvicorn.Server, "run", pretend)
     assert run("serve", "--port", "8123", "--bank", tmp_path).code == 0
     assert called == {
-        "target": "api.app:create_app",
-        "factory": True,
         "host": "127.0.0.1",
         "port": 8123,
         "timeout_graceful_shutdown": 20,
