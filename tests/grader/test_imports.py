@@ -101,7 +101,7 @@ def test_header_that_cannot_be_is_one_problem(header: str, message: str) -> None
         (ImportFormat.YAML, b"id: a\nid: b\n", "the key 'id' stands twice"),
         (ImportFormat.YAML, b"!!python/object/apply:os.system [ls]", "could not determine a constructor"),
         (ImportFormat.YAML, b"\xff", "is not UTF-8 (byte 0)"),
-        (ImportFormat.YAML, b"a: \x00", "special characters are not allowed"),
+        (ImportFormat.YAML, b"a: \x00", "control characters are not allowed"),
         (ImportFormat.YAML, b"x" * 1_000_001, "is larger than 1,000,000 bytes"),
         (ImportFormat.YAML, b"", "holds no item"),
         (ImportFormat.YAML, b"max_mark: 2026-99-99", "has a value that cannot be read"),
