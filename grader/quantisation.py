@@ -46,6 +46,9 @@ def export_int8(source: Path, target: Path) -> None:
                 op_types_to_quantize=["MatMul"],
                 nodes_to_quantize=[node.name for node in weight_products(model.graph)],
                 per_channel=True,
+                # Seven bits of weight: two products of eight by eight bits overflow the sixteen that processors without special
+                # instructions for it add them in, so that vectors would differ from one kind of processor to the other.
+                reduce_range=True,
                 weight_type=QuantType.QInt8,
             )
         finally:

