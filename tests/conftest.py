@@ -28,9 +28,11 @@ def prepared_model() -> Path:
 
 @pytest.fixture(scope="session")
 def grader_home(prepared_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a home folder of the tests' own, with the prepared encoder and no vectors yet."""
+    """Return a home folder of the tests' own, with the prepared encoder and what vectors `grader prepare` has made."""
     home = tmp_path_factory.mktemp("home")
     shutil.copytree(prepared_model, home / "encoder")
+    for store in prepared_model.parent.glob("embeddings-*.sqlite"):
+        shutil.copy(store, home)
     return home
 
 

@@ -26,6 +26,8 @@ from api.storage.database import Database
 from api.storage.tables import Job, JobChunk, Worker
 from api.webhooks.sending import Sender
 
+# Where DBOS keeps its tables in a PostgreSQL database. Engines that share it share their work.
+SYSTEM_SCHEMA = "dbos"
 _QUEUE = "grading"
 # While one chunk is encoded, which takes all cores, another one is read or written.
 _CHUNKS_AT_ONCE = 2
@@ -240,6 +242,7 @@ def _config(database: Database, worker_id: str) -> DBOSConfig:
     return DBOSConfig(
         name="answer-grader",
         system_database_url=database.url.render_as_string(hide_password=False),
+        dbos_system_schema=SYSTEM_SCHEMA,
         executor_id=worker_id,
         # One for all versions of the service: what a job is made of is understood by the next version too.
         application_version="1",

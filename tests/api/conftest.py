@@ -17,10 +17,9 @@ from api.app import create_app
 from api.keys import Scope, create_key
 from api.metrics import Metrics
 from api.settings import Settings
-from api.storage import migrations
 from api.storage.database import Database
 from grader import EmbeddingStore, Grader, ItemBank
-from tests.api.databases import KINDS, new_database
+from tests.api.databases import KINDS, migrated_database, new_database, own_name_for_schema
 
 # Without keys the service answers on loopback only.
 LOOPBACK = "http://127.0.0.1:8000"
@@ -37,11 +36,19 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[D
         database.close()
 
 
-@pytest.fixture
-def database(empty_database: Database) -> Database:
-    """Return a database of the test's own with all tables."""
-    migrations.upgrade(empty_database)
-    return empty_database
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Return a database of the test's own with all tables, on every kind there is to test."""
+    with migrated_database(request.param, tmp_path) as database:
+        yield database
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_engine_tables() -> Iterator[None]:
+    """Keep the engines of this process from the work of others that test on the same PostgreSQL database."""
+    with own_name_for_schema() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("api.jobs.engine.SYSTEM_SCHEMA", name)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -52,9 +59,15 @@ def shared_app(settings: Settings) -> FastAPI:
 
 @pytest.fixture
 def service(
-    settings: Settings, shared_app: FastAPI, database: Database, real_grader: Grader, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
+    shared_app: FastAPI,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    real_grader: Grader,
+    shipped_bank: ItemBank,
 ) -> Iterator[TestClient]:
-    """Return a client of a service with a database of its own; the encoder is loaded once for all of them."""
+    """Return a client of a service with a database of its own; bank and encoder are loaded once for all of them."""
 
     def load(_: Settings, __: ItemBank, metrics: Metrics) -> Grader:
         store = EmbeddingStore(
@@ -65,6 +78,7 @@ def service(
         return Grader(real_grader.encoder, store=store, observer=metrics)
 
     monkeypatch.setattr("api.app._load_grader", load)
+    monkeypatch.setattr("api.app.ItemBank.from_directory", lambda _: shipped_bank)
     address = SecretStr(database.url.render_as_string(hide_password=False))
     shared_app.state.settings = settings.model_copy(update={"database_url": address})
     with TestClient(shared_app, LOOPBACK, raise_server_exceptions=False) as client:
