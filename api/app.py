@@ -128,7 +128,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
             settings=settings,
             bank=bank,
             grader=loading,
-            slots=Slots(settings.max_in_flight, room=settings.max_waiting),
+            slots=Slots(settings.places(), room=settings.max_waiting),
             metrics=app.state.metrics,
             answers=RepeatedAnswers(looked_up=app.state.metrics.looked_up_answer),
             database=database,

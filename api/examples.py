@@ -142,7 +142,7 @@ INFO: dict[str, Any] = {
         "max_upload_bytes": 1_000_000_000,
         "max_job_rows": 1_000_000,
         "max_page_items": 100,
-        "max_in_flight": 16,
+        "max_in_flight": 2,
     },
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,6 +14,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.rates import IN_PROCESS
 from grader import default_bank_dir
+
+# Every grading request holds a worker thread, of which there are 40: the rest stay free for look-ups and health checks.
+_MOST_PLACES = 32
 
 
 def _is_rate_limit(text: str) -> str:
@@ -56,8 +60,13 @@ class Settings(BaseSettings):
     threads: int = Field(default=0, ge=0, le=256, description="Cores that the encoder may use; 0 takes all of them.")
     precision: Literal["fp32", "int8"] = Field(default="fp32", description="Of the encoder; int8 is faster, with other marks.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    # Every grading request holds a worker thread, of which there are 40: the rest stay free for look-ups and health checks.
-    max_in_flight: int = Field(default=16, ge=1, le=32, description="Grading requests at a time.")
+    # More than the cores can work on only keep the thread from its turn that answers everybody.
+    max_in_flight: int = Field(
+        default=0,
+        ge=0,
+        le=_MOST_PLACES,
+        description="Grading requests at a time; 0 takes as many as there are cores, and two at least.",
+    )
     # A second of work for the two cores of a small server; more would wait longer than clients do.
     max_waiting: int = Field(default=64, ge=0, le=4_096, description="Requests that may wait for a place; one more is a 429.")
     max_upload_bytes: int = Field(
@@ -89,6 +98,10 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+
+    def places(self) -> int:
+        """Return how many grading requests are worked on at a time."""
+        return self.max_in_flight or min(_MOST_PLACES, max(2, self.threads or os.cpu_count() or 1))
 
     def database_address(self) -> str:
         """Return the address of the database, its password included."""

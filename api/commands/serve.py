@@ -23,7 +23,7 @@ from grader.cli.options import bank_option, bank_path, home_option
 # Requests in progress are finished when the server is told to stop; longer than this nothing takes.
 _GRACE_S = 20
 # How long a thread that grades may keep the others from running, and with them the one that answers health checks; Python's own
-# five milliseconds add up to a tenth of a second with sixteen requests in progress.
+# five milliseconds add up with every request in progress.
 _TURN_S = 0.001
 
 

@@ -56,7 +56,7 @@ def read_info(settings: SettingsDep, bank: BankDep, grader: GraderDep) -> Info:
             max_upload_bytes=settings.max_upload_bytes,
             max_job_rows=MAX_ROWS,
             max_page_items=MAX_PAGE_ITEMS,
-            max_in_flight=settings.max_in_flight,
+            max_in_flight=settings.places(),
         ),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
@@ -39,7 +40,7 @@ def test_info_tells_what_is_running(client: TestClient, real_grader: Grader, shi
         "max_upload_bytes": 1_000_000_000,
         "max_job_rows": 1_000_000,
         "max_page_items": 100,
-        "max_in_flight": 16,
+        "max_in_flight": min(32, max(2, os.cpu_count() or 1)),
     }
     assert client.post("/v1/grades", json=ROW).json()["signature"].startswith(info["signature"])
 

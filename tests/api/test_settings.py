@@ -18,7 +18,7 @@ def test_defaults_serve_the_shipped_bank_to_no_other_origin(monkeypatch: pytest.
     settings = Settings()
     assert settings.bank_dir == default_bank_dir()
     assert settings.home.name == "grader"
-    assert (settings.cors_origins, settings.threads, settings.log_level, settings.max_in_flight) == ((), 0, "info", 16)
+    assert (settings.cors_origins, settings.threads, settings.log_level, settings.max_in_flight) == ((), 0, "info", 0)
 
 
 def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +67,7 @@ def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None
         ("THREADS", "-1"),
         ("THREADS", "many"),
         ("LOG_LEVEL", "loud"),
-        ("MAX_IN_FLIGHT", "0"),
+        ("MAX_IN_FLIGHT", "-1"),
         ("MAX_IN_FLIGHT", "33"),
         ("RATE_LIMIT", "much"),
     ],
