@@ -1,6 +1,6 @@
 """How `grader batch` grows with rows and with processes, and how start and grade grow with the bank.
 
-    python -m benchmarks.scaling [--rows N ...] [--bank N ...] [--words N] [--json FILE]
+    python -m benchmarks.scaling [--rows N ...] [--bank N ...] [--words N] [--engine local ray] [--json FILE]
 
 Rows are drawn from 5,000 distinct answers, so larger tables repeat them; every chunk of 32 rows is encoded anew. Memory is the
 most that the command and its processes held together, pages that they share counted once (Linux's proportional set size). Larger
@@ -10,7 +10,6 @@ banks hold the shipped items under other ids, with another question each.
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import subprocess
 import sys
@@ -20,6 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from platformdirs import user_cache_path
 
 from benchmarks.measuring import answers, keep, show
@@ -34,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="*", default=[1_000, 10_000])
     parser.add_argument("--workers", type=int, nargs="*", default=[1, os.cpu_count() or 1])
+    parser.add_argument("--engine", choices=["local", "ray"], nargs="*", default=["local"], help="ray needs the extra `ray`")
     parser.add_argument("--precision", choices=["fp32", "int8"], default="fp32")
     parser.add_argument("--words", type=int, default=60)
     parser.add_argument("--bank", type=int, nargs="*", default=[30, 1_000, 10_000])
@@ -43,11 +45,12 @@ def main() -> None:
     bank = ItemBank.from_directory(default_bank_dir())
     with tempfile.TemporaryDirectory() as folder:
         rows = [
-            _batch(bank, Path(folder), arguments.home, n, workers, arguments.precision, arguments.words)
+            _batch(bank, Path(folder), arguments.home, n, workers, engine, arguments.precision, arguments.words)
             for n in arguments.rows
             for workers in arguments.workers
+            for engine in arguments.engine
         ]
-    columns = ["rows", "processes", "seconds", "rows/s", "MB at most"]
+    columns = ["rows", "processes", "engine", "seconds", "rows/s", "MB at most"]
     show(f"`grader batch`, {arguments.words} words, {arguments.precision}", columns, rows)
     grown = [_with_bank(bank, arguments.home, n) for n in arguments.bank]
     show("Banks", ["items", "first embedding s", "start s", "grade ms"], grown)
@@ -55,23 +58,26 @@ def main() -> None:
 
 
 def _batch(  # noqa: PLR0917 one row of the table
-    bank: ItemBank, folder: Path, home: Path, count: int, workers: int, precision: str, words: int
+    bank: ItemBank, folder: Path, home: Path, count: int, workers: int, engine: str, precision: str, words: int
 ) -> list[Any]:
-    source, target = folder / f"{count}.csv", folder / f"{count}-{workers}.csv"
+    source, target = folder / f"{count}.parquet", folder / f"{count}-{workers}-{engine}.parquet"
     distinct = answers(bank, words=words, count=min(count, _DISTINCT))
-    with source.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["item_id", "candidate_answer"])
-        writer.writerows((item.id, answer) for item, answer in (distinct[n % len(distinct)] for n in range(count)))
+    schema = pa.schema([("item_id", pa.string()), ("candidate_answer", pa.string())])
+    with pq.ParquetWriter(source, schema) as writer:
+        for start in range(0, count, _DISTINCT):
+            part = [(item.id, answer) for item, answer in distinct[: count - start]]
+            writer.write_table(pa.table([pa.array(column) for column in zip(*part, strict=True)], schema=schema))
     command = [sys.executable, "-m", "grader", "batch", str(source), str(target), "--home", str(home)]
     began = time.perf_counter()
-    run = subprocess.Popen([*command, "--workers", str(workers), "--precision", precision], stderr=subprocess.DEVNULL)
+    run = subprocess.Popen(
+        [*command, "--workers", str(workers), "--engine", engine, "--precision", precision], stderr=subprocess.DEVNULL
+    )
     most = 0.0
     while run.poll() is None:
         most = max(most, sum(_share_mb(pid) for pid in _family(run.pid)))
         time.sleep(_LOOK_S)
     seconds = time.perf_counter() - began
-    return [count, workers, seconds, count / seconds, most]
+    return [count, workers, engine, seconds, count / seconds, most]
 
 
 def _family(pid: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Rows to outcomes: in this process, or in processes of their own that each load a grader once.
+"""Rows to outcomes: in this process, or in processes of their own that each load a grader once (on other machines: `ray_engine`).
 
 A grader's own threads share one interpreter, so that what is not the encoder's work runs on one core; processes do not. The
 outcomes are the same to the byte, in the same order.
@@ -10,10 +10,11 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing.connection import wait
 from pathlib import Path
 from threading import Thread
@@ -22,7 +23,7 @@ from typing import NamedTuple, Protocol, Self
 
 from grader.bank import ItemBank
 from grader.batch.output import Outcome, outcome_json
-from grader.batch.rows import BatchError, Row
+from grader.batch.rows import BatchError, Row, Source
 from grader.calibration import Calibration, with_calibration
 from grader.encoders import Precision
 from grader.errors import InvalidAnswerError, ItemNotFoundError
@@ -30,6 +31,8 @@ from grader.grader import Grader, check_answer
 from grader.items import Item
 from grader.results import GradingResult
 
+# Rows graded and noted at once: a second of work, which is what a kill costs, and enough to keep every core busy.
+CHUNK_ROWS = 32
 _LONGEST_QUOTED_ID = 100
 # Chunks that wait for each worker while it is at one: enough that it never waits for this process, which reads and writes.
 _CHUNKS_AHEAD = 2
@@ -51,8 +54,13 @@ class Grading(Protocol):
         """The grader's."""
         ...
 
-    def grade(self, chunks: Iterable[list[Row]]) -> Iterator[tuple[list[Row], list[GradedRow]]]:
-        """Yield every chunk with what became of its rows, in order. Reads little further ahead than it yields."""
+    def grade(self, source: Source, start: int) -> Iterator[tuple[list[Row], list[GradedRow]]]:
+        """Yield the rows of a table in chunks with what became of them, in order. Reads little further ahead than it yields.
+
+        Args:
+            source: The table.
+            start: How many of its rows to skip.
+        """
         ...
 
 
@@ -69,10 +77,23 @@ class InThisProcess:
         """The grader's."""
         return self._grader.signature
 
-    def grade(self, chunks: Iterable[list[Row]]) -> Iterator[tuple[list[Row], list[GradedRow]]]:
-        """Yield every chunk with what became of its rows, in order."""
-        for chunk in chunks:
-            yield chunk, graded_rows(self._grader, self._bank, chunk)
+    def grade(self, source: Source, start: int) -> Iterator[tuple[list[Row], list[GradedRow]]]:
+        """Yield the rows of a table in chunks with what became of them, in order."""
+        for chunk in _chunks(source, start):
+            yield chunk, self.graded(chunk)
+
+    def graded(self, rows: Sequence[Row]) -> list[GradedRow]:
+        """Return what becomes of each row, in order: its result, or the sentence that says why there is none."""
+        outcomes: list[Outcome | None] = []
+        pairs: list[tuple[Item, str]] = []
+        for row in rows:
+            try:
+                pairs.append(_item_and_answer(self._bank, row))
+                outcomes.append(None)
+            except (_UngradableRowError, ItemNotFoundError, InvalidAnswerError) as error:
+                outcomes.append(str(error))
+        results = iter(self._grader.grade_many(pairs))
+        return [_graded_row(next(results) if outcome is None else outcome) for outcome in outcomes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,15 +151,15 @@ class WorkerProcesses:
         """The signature of the workers' grader."""
         return self._signature
 
-    def grade(self, chunks: Iterable[list[Row]]) -> Iterator[tuple[list[Row], list[GradedRow]]]:
-        """Yield every chunk with what became of its rows, in order; workers are given a few chunks ahead.
+    def grade(self, source: Source, start: int) -> Iterator[tuple[list[Row], list[GradedRow]]]:
+        """Yield the rows of a table in chunks with what became of them, in order; workers are given a few chunks ahead.
 
         Raises:
             BatchError: If a worker was killed.
         """
         waiting: deque[tuple[list[Row], Future[list[GradedRow]]]] = deque()
         try:
-            for chunk in chunks:
+            for chunk in _chunks(source, start):
                 waiting.append((chunk, self._pool.submit(_grade_in_worker, chunk)))
                 if len(waiting) > self._workers * _CHUNKS_AHEAD:
                     done, future = waiting.popleft()
@@ -187,21 +208,13 @@ def _signature() -> str:
 
 
 def _grade_in_worker(rows: list[Row]) -> list[GradedRow]:
-    return next(graded for _, graded in _in_worker().grade([rows]))
+    return _in_worker().graded(rows)
 
 
-def graded_rows(grader: Grader, bank: ItemBank, rows: Sequence[Row]) -> list[GradedRow]:
-    """Return what becomes of each row, in order: its result, or the sentence that says why there is none."""
-    outcomes: list[Outcome | None] = []
-    pairs: list[tuple[Item, str]] = []
-    for row in rows:
-        try:
-            pairs.append(_item_and_answer(bank, row))
-            outcomes.append(None)
-        except (_UngradableRowError, ItemNotFoundError, InvalidAnswerError) as error:
-            outcomes.append(str(error))
-    results = iter(grader.grade_many(pairs))
-    return [_graded_row(next(results) if outcome is None else outcome) for outcome in outcomes]
+def _chunks(source: Source, start: int) -> Iterator[list[Row]]:
+    rows = islice(source.rows(), start, None)
+    while chunk := list(islice(rows, CHUNK_ROWS)):
+        yield chunk
 
 
 def _graded_row(outcome: Outcome) -> GradedRow:

@@ -8,7 +8,7 @@ CSV all columns are text; from JSONL a column is whole numbers, numbers, truth v
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -56,18 +56,29 @@ class ParquetSource:
         """Return the number of rows, which the file states."""
         return int(self._count)
 
-    def rows(self) -> Iterator[Row]:
-        """Yield the rows."""
-        for batch in self.batches():
+    def rows(self, start: int = 0, stop: int | None = None) -> Iterator[Row]:
+        """Yield the rows from `start` to before `stop`; row groups before these are not read."""
+        for batch in self.batches(start, stop):
             for values in _to_python(batch):
                 problem = next((v for v in values.values() if isinstance(v, _UnreadableText)), None)
                 yield Row(values=values, problem=f"A field is not valid UTF-8: {problem}" if problem is not None else None)
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the rows as Arrow batches, with the file's own types."""
+    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield rows as Arrow batches, with the file's own types."""
+        stop = self._count if stop is None else stop
         try:
             with pq.ParquetFile(self.path) as file:
-                yield from file.iter_batches(batch_size=_BATCH_ROWS)
+                sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+                ends = list(accumulate(sizes))
+                groups = [n for n, (end, size) in enumerate(zip(ends, sizes, strict=True)) if end > start and end - size < stop]
+                at = ends[groups[0]] - sizes[groups[0]] if groups else 0
+                for batch in file.iter_batches(batch_size=_BATCH_ROWS, row_groups=groups):
+                    first, last = max(0, start - at), min(batch.num_rows, stop - at)
+                    at += batch.num_rows
+                    if first < last:
+                        yield batch.slice(first, last - first)
+                    if at >= stop:
+                        return
         except (pa.ArrowException, OSError) as error:
             raise BatchError(f"{self.path} is damaged: {str(error).splitlines()[0]}") from error
 

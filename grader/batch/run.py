@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,8 +27,6 @@ try:
 except ImportError:  # Windows: two runs with one output are then not kept apart
     fcntl = None  # type: ignore[assignment]
 
-# Rows graded and noted at once: a second of work, which is what a kill costs, and enough to keep every core busy.
-CHUNK_ROWS = 32
 # Raised whenever a part written by an older version could not be continued by this one.
 _PART_VERSION = 1
 
@@ -80,7 +77,7 @@ def grade_file(
     problem but a result with a mark of 0; an answer that is absent or null is a problem.
 
     Args:
-        grader: What grades: a grader, or workers that have one each (`grader.batch.grading.WorkerProcesses`).
+        grader: What grades: a grader, or workers that have one each (`WorkerProcesses`; `grader.batch.ray_engine.RayWorkers`).
         bank: Where item ids are looked up; the workers' own if there are any.
         source: The table of answers; it must not change while the run lasts.
         target: The table to write. It appears under its name only when it is complete.
@@ -106,7 +103,7 @@ def grade_file(
         resumed_rows = output.progress.rows
         if on_progress:
             on_progress(output.progress.rows, total)
-        for chunk, graded in grading.grade(_chunks(islice(table.rows(), resumed_rows, None))):
+        for chunk, graded in grading.grade(table, resumed_rows):
             output.append(chunk, graded, row_format)
             if on_progress:
                 on_progress(output.progress.rows, total)
@@ -124,11 +121,6 @@ def grade_file(
         resumed_rows=resumed_rows,
         signature=grading.signature,
     )
-
-
-def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    while chunk := list(islice(rows, CHUNK_ROWS)):
-        yield chunk
 
 
 def _nothing_done(signature: str, bank: ItemBank, source: Path, output_format: str) -> _Progress:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,8 @@ from grader.cli.options import (
 
 if TYPE_CHECKING:
     from grader.bank import ItemBank
-    from grader.batch import WorkerProcesses
+    from grader.batch import GraderRecipe
+    from grader.batch.grading import Grading
     from grader.encoders import Precision
     from grader.grader import Grader
 
@@ -43,6 +43,14 @@ _WORKERS_FROM_BYTES = 100_000
     default=0,
     help="Processes to grade in, each on one core and of some 400 MB; 0 takes as many as there are cores if INPUT is not small.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Grade on this machine, or in the actors of a Ray cluster, which reads Parquet (docs/scale.md).",
+)
+@click.option("--address", help="The Ray cluster's head, or auto; without it one is started on this machine.")
 @precision_option
 @bank_option
 @calibration_option
@@ -53,6 +61,8 @@ def batch(  # noqa: PLR0917 click passes every option by name
     source: Path,
     target: Path,
     workers: int,
+    engine: str,
+    address: str | None,
     precision: Precision,
     bank_dir: Path | None,
     calibration: Path | None,
@@ -72,12 +82,24 @@ def batch(  # noqa: PLR0917 click passes every option by name
     """
     if resume and force:
         raise click.UsageError("--resume and --force exclude each other.")
-    from grader.batch import BatchReport, grade_file
+    if address and engine != "ray":
+        raise click.UsageError("--address is for --engine ray.")
+    if engine == "ray" and source.suffix.lower() != ".parquet":
+        raise click.UsageError("--engine ray reads Parquet, so that every worker can begin anywhere in INPUT.")
+    from grader.batch import BatchReport, GraderRecipe, grade_file
     from grader.cli.progress import progress_bar
 
     bank = open_bank(bank_dir)
     started = time.monotonic()
-    with _open_grading(source, bank, home, calibration, workers=workers, precision=precision) as grader:
+    if engine == "local" and not workers:
+        workers = (os.cpu_count() or 1) if source.stat().st_size >= _WORKERS_FROM_BYTES else 1
+    if engine == "local" and workers == 1:
+        opened: AbstractContextManager[Grader | Grading] = open_grader(home, calibration, precision)
+    else:
+        learnt = None if calibration is None else calibration.read_bytes()
+        recipe = GraderRecipe(home=prepared_home(home), calibration=learnt, precision=precision)
+        opened = _open_workers(recipe, bank, engine, workers, address)
+    with opened as grader:
         try:
             with progress_bar() as show:
                 report: BatchReport = grade_file(grader, bank, source, target, resume=resume, force=force, on_progress=show)
@@ -95,20 +117,13 @@ def batch(  # noqa: PLR0917 click passes every option by name
         context.exit(EXIT_ALL_ROWS_FAILED)
 
 
-@contextmanager
-def _open_grading(
-    source: Path, bank: ItemBank, home: Path | None, calibration: Path | None, *, workers: int, precision: Precision
-) -> Iterator[Grader | WorkerProcesses]:
-    """Open workers where they are wanted or worth it, else one grader in this process."""
-    from grader.batch import GraderRecipe, WorkerProcesses
+def _open_workers(
+    recipe: GraderRecipe, bank: ItemBank, engine: str, workers: int, address: str | None
+) -> AbstractContextManager[Grading]:
+    if engine == "ray":
+        from grader.batch.ray_engine import RayWorkers
 
-    if not workers:
-        workers = (os.cpu_count() or 1) if source.stat().st_size >= _WORKERS_FROM_BYTES else 1
-    if workers == 1:
-        with open_grader(home, calibration, precision) as grader:
-            yield grader
-        return
-    learnt = None if calibration is None else calibration.read_bytes()
-    recipe = GraderRecipe(home=prepared_home(home), calibration=learnt, precision=precision)
-    with WorkerProcesses(recipe, bank, workers=workers) as processes:
-        yield processes
+        return RayWorkers(recipe, bank, workers=workers, address=address)
+    from grader.batch import WorkerProcesses
+
+    return WorkerProcesses(recipe, bank, workers=workers)

@@ -15,9 +15,9 @@ import pytest
 
 from grader import Grader, ItemBank
 from grader.batch import BatchError, grade_file
+from grader.batch.grading import CHUNK_ROWS
 from grader.batch.output import SCALAR_COLUMNS, kept_names
 from grader.batch.rows import CsvSource, JsonlSource
-from grader.batch.run import CHUNK_ROWS
 
 ANSWER = "It randomly switches off neurons during training, which reduces overfitting."
 

@@ -18,7 +18,7 @@ import pytest
 
 from grader import Grader, ItemBank
 from grader.batch import BatchError, BatchReport, grade_file
-from grader.batch.run import CHUNK_ROWS
+from grader.batch.grading import CHUNK_ROWS
 
 # The kinds of answer with the fewest sentences, so that a chunk takes well under a second.
 _KINDS = ("terse", "keyword_heap", "question_repeated")

@@ -15,7 +15,7 @@ import pytest
 
 from grader import Grader, ItemBank
 from grader.batch import BatchError, GraderRecipe, WorkerProcesses, grade_file
-from grader.batch.run import CHUNK_ROWS
+from grader.batch.grading import CHUNK_ROWS
 from grader.errors import EncoderError
 
 _PATIENCE_S = 60.0
