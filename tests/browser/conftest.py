@@ -128,14 +128,14 @@ def _wait_for(url: str, log: Path) -> None:
     pytest.fail(log.read_text(encoding="utf-8"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    """Return the driver."""
+    """Return the driver. It holds an event loop in this thread, so that no other module could start one while it is there."""
     with sync_playwright() as driver:
         yield driver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """Return the system's Chromium."""
     browser = playwright.chromium.launch(executable_path=BROWSER, args=list(_FLAGS))
