@@ -174,8 +174,9 @@ def test_worker_that_is_told_to_stop_leaves_nothing_half_done(database: Database
 
 
 def test_server_that_is_told_to_stop_answers_what_it_has_and_hands_back_the_rest(
-    database: Database, grader_home: Path, source: Path, quiet: Path
+    database: Database, grader_home: Path, source: Path, quiet: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("GRADER_MAX_IN_FLIGHT", "4")
     store = Store(database, KEYLESS.tenant_id)
     row = {"item_id": "dropout", "candidate_answer": "Random neurons are switched off.", "store": True}
     batch = [{**row, "candidate_answer": f"Random neurons {number} are switched off."} for number in range(20)]
