@@ -79,7 +79,7 @@ class InThisProcess:
 
     def grade(self, source: Source, start: int) -> Iterator[tuple[list[Row], list[GradedRow]]]:
         """Yield the rows of a table in chunks with what became of them, in order."""
-        for chunk in _chunks(source, start):
+        for chunk in in_chunks(islice(source.rows(), start, None)):
             yield chunk, self.graded(chunk)
 
     def graded(self, rows: Sequence[Row]) -> list[GradedRow]:
@@ -159,7 +159,7 @@ class WorkerProcesses:
         """
         waiting: deque[tuple[list[Row], Future[list[GradedRow]]]] = deque()
         try:
-            for chunk in _chunks(source, start):
+            for chunk in in_chunks(islice(source.rows(), start, None)):
                 waiting.append((chunk, self._pool.submit(_grade_in_worker, chunk)))
                 if len(waiting) > self._workers * _CHUNKS_AHEAD:
                     done, future = waiting.popleft()
@@ -211,8 +211,8 @@ def _grade_in_worker(rows: list[Row]) -> list[GradedRow]:
     return _in_worker().graded(rows)
 
 
-def _chunks(source: Source, start: int) -> Iterator[list[Row]]:
-    rows = islice(source.rows(), start, None)
+def in_chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    """Yield rows as many at a time as are graded at once."""
     while chunk := list(islice(rows, CHUNK_ROWS)):
         yield chunk
 

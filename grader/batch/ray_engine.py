@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 
 from grader.bank import ItemBank
-from grader.batch.grading import CHUNK_ROWS, GradedRow, GraderRecipe, InThisProcess
+from grader.batch.grading import CHUNK_ROWS, GradedRow, GraderRecipe, InThisProcess, in_chunks
 from grader.batch.parquet import ParquetSource
 from grader.batch.rows import BatchError, Row, Source
 
@@ -135,9 +135,7 @@ class _Actor:
 
     def __call__(self, span: dict[str, Any]) -> pa.Table:  # Any: numpy arrays of one number
         rows = self._source.rows(int(span["start"][0]), int(span["stop"][0]))
-        graded: list[GradedRow] = []
-        while chunk := list(islice(rows, CHUNK_ROWS)):
-            graded += self._grading.graded(chunk)
+        graded = [row for chunk in in_chunks(rows) for row in self._grading.graded(chunk)]
         names = GradedRow._fields
         return pa.table({name: [getattr(row, name) for row in graded] for name in names})
 
