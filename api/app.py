@@ -51,6 +51,7 @@ from api.storage import migrations
 from api.storage.database import Database, parse_url
 from api.webhooks.sending import Sender
 from grader import Grader, ItemBank
+from grader.cores import keep_products_on_one_core
 
 if TYPE_CHECKING:
     from api.jobs.engine import Engine
@@ -169,6 +170,7 @@ def open_database(settings: Settings) -> Database:
 def _load_grader(settings: Settings, bank: ItemBank, metrics: Metrics) -> Grader:
     """Return a grader that has embedded the bank and graded once."""
     began = time.monotonic()
+    keep_products_on_one_core()
     try:
         grader = Grader.from_directory(settings.home, threads=settings.threads, precision=settings.precision, observer=metrics)
         made = grader.embed(bank)

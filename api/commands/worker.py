@@ -19,6 +19,7 @@ from api.storage.database import Database
 from api.webhooks.sending import Sender
 from grader import Grader, ItemBank
 from grader.cli.options import bank_option, bank_path, home_option, home_path
+from grader.cores import keep_products_on_one_core
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,8 @@ def worker(database: Database, bank_dir: Path | None, home: Path | None) -> None
     tracing.configure(TraceSettings())
     migrations.make_ready(database)
     bank = ItemBank.from_directory(bank_path(bank_dir))
-    grader = Grader.from_directory(home_path(home), threads=settings.threads)
+    keep_products_on_one_core()
+    grader = Grader.from_directory(home_path(home), threads=settings.threads, precision=settings.precision)
     grader.embed(bank)
     engine = Engine(
         Work(database=database, bank=bank, grader=grader, metrics=Metrics()),

@@ -25,6 +25,7 @@ from grader.bank import ItemBank
 from grader.batch.output import Outcome, outcome_json
 from grader.batch.rows import BatchError, Row, Source
 from grader.calibration import Calibration, with_calibration
+from grader.cores import keep_products_on_one_core
 from grader.encoders import Precision
 from grader.errors import InvalidAnswerError, ItemNotFoundError
 from grader.grader import Grader, check_answer
@@ -98,7 +99,7 @@ class InThisProcess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraderRecipe:
-    """How any process opens the same grader: its folder, prepared before, and the bytes of a calibration's file."""
+    """How a process that only grades opens the same grader: its prepared folder, and the bytes of a calibration's file."""
 
     home: Path
     calibration: bytes | None = None
@@ -110,6 +111,7 @@ class GraderRecipe:
         Raises:
             GraderError: If the folder holds no prepared model, or the calibration does not fit.
         """
+        keep_products_on_one_core()
         grader = Grader.from_directory(self.home, prepare=False, threads=threads, precision=self.precision)
         return grader if self.calibration is None else with_calibration(grader, Calibration.from_json(self.calibration))
 

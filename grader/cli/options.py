@@ -91,8 +91,10 @@ def open_grader(home: Path | None, calibration: Path | None = None, precision: P
     With a calibration's file it grades with it.
     """
     from grader.calibration import Calibration, with_calibration
+    from grader.cores import keep_products_on_one_core
     from grader.grader import Grader
 
+    keep_products_on_one_core()
     grader = Grader.from_directory(prepared_home(home), prepare=False, precision=precision)
     try:
         yield grader if calibration is None else with_calibration(grader, Calibration.from_json(calibration.read_bytes()))
