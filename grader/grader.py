@@ -73,6 +73,9 @@ class Grader:
         self._store = store
         self._adapter = adapter
         self._observer = observer or Nobody()
+        parts = [f"grader-{_package_version()}", encoder.signature, f"scoring-{self._model.signature}"]
+        parts += [] if verifier is None else [verifier.signature]
+        self._signature = "|".join(parts if adapter is None else [*parts, adapter.signature])
         self._profiles: OrderedDict[str, ItemProfile] = OrderedDict()
         self._lock = Lock()
 
@@ -110,9 +113,7 @@ class Grader:
     @property
     def signature(self) -> str:
         """Name everything but the item that can change a result: package, encoder, scoring model, verifier and calibration."""
-        parts = [f"grader-{_package_version()}", self.encoder.signature, f"scoring-{self._model.signature}"]
-        parts += [] if self.verifier is None else [self.verifier.signature]
-        return "|".join(parts if self._adapter is None else [*parts, self._adapter.signature])
+        return self._signature
 
     def adapted(self, adapter: Adapter | None) -> Grader:
         """Return a grader with the same parts whose scores are adapted, or with None the general ones again."""

@@ -257,8 +257,9 @@ def second_looks(item: ItemProfile, answer: TextProfile) -> list[Passage]:
 
     A clause's vector from the run over the whole answer leans towards the answer's subject, and so towards what is right. Where
     it comes near to a misconception all the same, or shares most of its words, the clause by itself tells which of the two it is.
+    A lone clause has no such context.
     """
-    if not item.misconceptions or not answer.clauses:
+    if not item.misconceptions or len(answer.clauses) <= 1:
         return []
     wrong = item.misconception_vectors @ answer.vectors.T
     margins = wrong - (item.right @ answer.vectors.T).max(axis=0)

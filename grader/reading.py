@@ -102,8 +102,13 @@ class Window:
 
     def pool(self, states: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return unit vectors of the passages and then of the words, from states of shape `(len(ids), dimension)`."""
-        # One sum for each passage and no matrix product, whose last bits would depend on how many passages share it.
-        pooled = np.stack([states[start:end].mean(axis=0) for start, end in (*self.ranges, *self.word_ranges)])
+        ranges = [*self.ranges, *self.word_ranges]
+        # Most words are one token, whose state is the mean. Of the others one sum for each and no matrix product, whose last bits
+        # would depend on how many passages share it.
+        pooled = states[[start for start, _ in ranges]]
+        for row, (start, end) in enumerate(ranges):
+            if end - start > 1:
+                pooled[row] = states[start:end].mean(axis=0)
         vectors: npt.NDArray[np.float32] = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
         return vectors
 
