@@ -37,6 +37,8 @@ _PROFILES_KEPT = 1_000
 # Of distinct passages, and of answers whose words are wanted, in one call of the encoder: bounds the memory of a large batch.
 _PASSAGES_PER_CALL = 4_096
 _CHARACTERS_PER_CALL = 100_000
+# Of an answer that names things and says nothing of them.
+_NAMES_ONLY = frozenset({Flag.KEYWORD_LIST, Flag.REPEATS_QUESTION})
 
 
 class Grader:
@@ -246,6 +248,8 @@ class Grader:
         if authored:
             score = self._model.blend(said=matching.said, keyword_coverage=matching.keyword_coverage)
             half_width = self._model.blend_half_width
+        if _NAMES_ONLY.intersection(signs.flags):
+            matching = matching.named_only()
         return Appraisal(
             item=item,
             answer=answer,

@@ -7,7 +7,7 @@ The verdict is a threshold on the mean of the first two.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -79,6 +79,11 @@ class Matching:
         """Return the share of the weight, or of the answer's clauses if that is more, that goes against the item, in [0, 1]."""
         denied = sum(match.weight for match in self.matches if match.verdict is Verdict.CONTRADICTED)
         return max(self.denied_share, denied / sum(match.weight for match in self.matches))
+
+    def named_only(self) -> Matching:
+        """Return the same for an answer that names things and says nothing of them: no key point is more than partly covered."""
+        matches = (replace(m, verdict=Verdict.PARTIAL) if m.verdict is Verdict.COVERED else m for m in self.matches)
+        return replace(self, matches=tuple(matches))
 
 
 def match_key_points(

@@ -208,6 +208,8 @@ def test_gaming_is_noticed_and_earns_next_to_nothing(real_grader: Grader, dropou
     result = real_grader.grade(dropout, answer)
     assert flag in result.flags
     assert result.score <= 0.15
+    # To name a thing is not to say it.
+    assert Verdict.COVERED not in [match.verdict for match in result.key_points]
 
 
 def test_instructions_to_the_grader_earn_nothing_on_top(real_grader: Grader, dropout: Item) -> None:
