@@ -95,7 +95,7 @@ STORED_RESULT: dict[str, Any] = {
     "key_name": "quiz",
     "bank_id": "shipped",
     "item_id": "dropout",
-    "item_version": "2026.2",
+    "item_version": "2026.3",
     "content_hash": "7127ea0f8d5b000000000000000000000000000000000000000000000000000",
     "attempt_id": "attempt-17",
     "subject_id": "person-5",
@@ -134,7 +134,7 @@ INFO: dict[str, Any] = {
     "version": "0.1.0",
     "signature": _SIGNATURE,
     "encoder": "all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v3",
-    "bank": {"version": "2026.2", "items": 30},
+    "bank": {"version": "2026.3", "items": 30},
     "limits": {
         "max_answer_chars": 20_000,
         "max_batch_rows": 1_000,

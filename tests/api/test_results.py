@@ -45,7 +45,7 @@ def test_result_is_stored_as_it_was_given(service: TestClient, database: Databas
     ids = {name: given.pop(name) for name in ("item_id", "attempt_id", "subject_id", "result_id")}
     assert kept["result"] == given
     assert (kept["id"], kept["item_id"], kept["attempt_id"], kept["subject_id"]) == (ids["result_id"], "dropout", "a1", "s1")
-    assert (kept["bank_id"], kept["item_version"], kept["key_name"]) == ("shipped", "2026.2", "local")
+    assert (kept["bank_id"], kept["item_version"], kept["key_name"]) == ("shipped", "2026.3", "local")
     assert given["signature"].endswith(f"|item-{kept['content_hash'][:12]}")
     assert (kept["candidate_answer"], kept["replaces_id"], kept["replaced"]) == (ANSWER, None, False)
     assert 0 < kept["grading_ms"] < 60_000
