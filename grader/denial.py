@@ -35,6 +35,9 @@ _RIVAL_MARGIN = 0.06
 # whose key points are derived, its lone word hits right answers as often as wrong ones.
 _SAME_WORDING = 0.80
 _SAME_WORDS = 0.70
+# Suspicions that are not proof one by one are proof together: what one weighs is the verifier's word, and more by its ground if
+# that is not out of the question. Fitted by a logistic regression over answers as wholes, see docs/adr/0023.
+_OUT_OF_THE_QUESTION = 0.10
 _ENDS_SENTENCE = re.compile(r"[.!?;\n]")
 _OF_EVERYTHING = re.compile(r"\b(?:all|everything|above|said|wrote)\b", re.IGNORECASE)
 
@@ -56,6 +59,9 @@ class Ground(Enum):
     """The same where there are no key points of an author's."""
     REWORDED = (0.9, 0.5)
     """Nearly the words of a statement in another order."""
+
+
+_GROUND_WEIGHTS = {Ground.RULE: 0.8, Ground.LOOSE_RULE: 0.0, Ground.REWORDED: 0.6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,15 @@ class Suspect:
         alone, beside = self.ground.value
         unasked = float(self.ground in (Ground.RULE, Ground.RULE_DERIVED))
         return max(probabilities.get(pair, unasked) for pair in self.pairs) >= (beside if beside_another else alone)
+
+    def weight(self, probabilities: Mapping[Suspicion, float]) -> float:
+        """Return what the suspicion adds to that against the answer as a whole, in [0, 2]; 0 where key points are derived."""
+        if self.ground not in _GROUND_WEIGHTS:
+            return 0.0
+        unasked = float(self.ground is Ground.RULE)
+        word = max((probabilities.get(pair, unasked) for pair in self.pairs), default=1.0)
+        is_weighed = self.ground is Ground.RULE or word >= _OUT_OF_THE_QUESTION
+        return word + _GROUND_WEIGHTS[self.ground] * is_weighed
 
 
 def suspected_clauses(item: ItemProfile, answer: TextProfile) -> dict[int, Suspect]:
@@ -131,6 +146,21 @@ def confirmed_clauses(suspects: Mapping[int, Suspect], probabilities: Mapping[Su
     return frozenset(
         at for at, suspect in suspects.items() if suspect.is_confirmed(probabilities, beside_another=bool(sure - {at}))
     )
+
+
+def suspicion(suspects: Mapping[int, Suspect], probabilities: Mapping[Suspicion, float], *, clauses: int) -> float:
+    """Return how much speaks for an answer's being a denial as a whole, in [0, 2]: the weight of its suspicions for each clause.
+
+    A lone suspicion counts nothing: it has to stand by itself, see `confirmed_clauses`.
+
+    Args:
+        suspects: What `suspected_clauses` returned.
+        probabilities: A verifier's word on the suspicions, in [0, 1].
+        clauses: How many clauses the answer has.
+    """
+    if len(suspects) <= 1:
+        return 0.0
+    return sum(suspect.weight(probabilities) for suspect in suspects.values()) / clauses
 
 
 def _is_reworded(clause: str, statement: str) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 
 from grader import weights
 from grader.appraisal import AdaptedScore, Adapter, Appraisal
-from grader.denial import confirmed_clauses, suspected_clauses
+from grader.denial import confirmed_clauses, suspected_clauses, suspicion
 from grader.encoders import Encoder, FloatArray, OnnxEncoder, Precision
 from grader.errors import InvalidAnswerError
 from grader.evidence import NAMES, Evidence, measure
@@ -214,7 +214,14 @@ class Grader:
         suspected = [suspected_clauses(each.item, each.answer) if each.evidence is not None else {} for each in measured]
         probabilities = self._verify(pair for suspects in suspected for suspect in suspects.values() for pair in suspect.pairs)
         return [
-            match_key_points(each.item, each.answer, looks, confirmed_clauses(suspects, probabilities), each.said)
+            match_key_points(
+                each.item,
+                each.answer,
+                looks,
+                denied=confirmed_clauses(suspects, probabilities),
+                suspicion=suspicion(suspects, probabilities, clauses=len(each.answer.clauses)),
+                said=each.said,
+            )
             if each.evidence is not None
             else None
             for each, suspects in zip(measured, suspected, strict=True)

@@ -20,7 +20,7 @@ from grader.profiles import ItemProfile, KeyPointProfile, TextProfile
 from grader.reading import Words
 from grader.results import EvidenceSpan, KeyPointMatch, Keywords, Verdict
 from grader.scoring import rounded
-from grader.text import Passage
+from grader.text import Passage, words
 
 # Cosine below which a clause says nothing of a key point: the 95th percentile of off-topic answers to the shipped bank's key
 # points, dev split, 2026.1.
@@ -42,6 +42,8 @@ PARTIAL_FROM = 0.38
 _CONTRADICTED_SIMILARITY = 0.60
 # Below it a misconception is only the least distant of many things an answer does not say.
 _MISCONCEPTION_SIMILARITY = 0.60
+# A word or two name a thing and state nothing of it.
+_MISCONCEPTION_LEAST_WORDS = 3
 # A clause this near to a misconception, and at most this much nearer to what is right, is looked at by itself.
 _SECOND_LOOK_SIMILARITY = 0.55
 _SECOND_LOOK_MARGIN = 0.05
@@ -62,7 +64,8 @@ class Matching:
     `keyword_use` is how the keywords stand in its sentences. How far the answer says the key points, from 0 (silent) to 1, is
     `said` by its words, see `words_said`, and `clauses_said` by its clauses as wholes, which nonsense around the right words
     does not fool as easily. `misconceptions` are positions in the item's list, each with how much nearer the answer is to it than
-    to what is right; `denied_share` is the share of the answer's clauses that deny a statement.
+    to what is right; `denied_share` is the share of the answer's clauses that deny a statement,
+    and `suspicion` how much speaks for its being a denial as a whole, see `grader.denial`.
     """
 
     matches: tuple[KeyPointMatch, ...]
@@ -73,6 +76,7 @@ class Matching:
     clauses_said: float
     misconceptions: tuple[tuple[int, float], ...]
     denied_share: float
+    suspicion: float
 
     @property
     def contradicted_share(self) -> float:
@@ -87,7 +91,13 @@ class Matching:
 
 
 def match_key_points(
-    item: ItemProfile, answer: TextProfile, looks: Looks, denied: frozenset[int], said: Sequence[float]
+    item: ItemProfile,
+    answer: TextProfile,
+    looks: Looks,
+    *,
+    denied: frozenset[int],
+    suspicion: float,
+    said: Sequence[float],
 ) -> Matching:
     """Return the verdict on every key point of an item.
 
@@ -96,6 +106,7 @@ def match_key_points(
         answer: The answer's profile.
         looks: Vectors of at least the passages of `second_looks`.
         denied: Positions of the clauses that deny a statement of the item, see `grader.denial`.
+        suspicion: How much speaks for the answer's being a denial as a whole, see there.
         said: How far the answer's words say each key point, see `words_said`.
     """
     uses = tuple(keyword_places(point, answer) for point in item.key_points)
@@ -114,6 +125,7 @@ def match_key_points(
         clauses_said=_clauses_said(item, tables),
         misconceptions=_misconceptions(item, answer, looks),
         denied_share=len(denied) / max(1, len(answer.clauses)),
+        suspicion=suspicion,
     )
 
 
@@ -194,6 +206,7 @@ def blank_matching(item: ItemProfile) -> Matching:
         clauses_said=0.0,
         misconceptions=(),
         denied_share=0.0,
+        suspicion=0.0,
     )
 
 
@@ -272,7 +285,8 @@ def second_looks(item: ItemProfile, answer: TextProfile) -> list[Passage]:
     return [
         Passage.whole(clause.text)
         for clause, is_doubtful, cosines in zip(answer.clauses, doubtful, wrong.T, strict=True)
-        if is_doubtful or _shares_words_with_misconception(item, clause.text, cosines)
+        if len(words(clause.text)) >= _MISCONCEPTION_LEAST_WORDS
+        and (is_doubtful or _shares_words_with_misconception(item, clause.text, cosines))
     ]
 
 

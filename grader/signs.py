@@ -15,7 +15,7 @@ from grader.evidence import Evidence
 from grader.matching import Matching, ramp
 from grader.profiles import MAX_CLAUSES, ItemProfile, TextProfile
 from grader.results import Flag
-from grader.text import clauses, has_words
+from grader.text import clauses, has_words, words
 
 # Repeating the question: hardly a word of the reference that the question does not hold, in words close to the question's. An
 # author's keywords make sure of it, so items that have them need less proof; all figures from the dev split, see docs/adr/0006.
@@ -33,6 +33,10 @@ _HEAP_WORDS = 8
 _HEAP_FUNCTION_SHARE = 0.20
 _HEAP_RUN_WORDS = 2.3
 _HEAP_RUNS = 4
+# Notes have longer runs among their short ones ("encodes data into a latent distribution, samples, decodes"): at least .38 of the
+# words of thirty terse answers written anew, at most .17 of those of the heaps of the dev split.
+_LONG_RUN_WORDS = 4
+_LONG_RUN_SHARE = 0.30
 _JUMBLE_FUNCTION_SHARE = 0.08
 _JUMBLE_RUN_WORDS = 8
 _PROSE_FUNCTION_SHARE = 0.32
@@ -104,11 +108,22 @@ _CONTRADICTION_COST = 0.85
 # Less where key points are derived, and there is less to tell a denial by.
 _CONTRADICTION_COST_DERIVED = 0.75
 _CONTRADICTED_SHARE = 0.20
+# What suspicions cost that are no proof one by one, on an author's items: nothing up to two chances in five that the answer is a
+# contradiction, all from nine in ten on; see docs/adr/0023.
+_SUSPICION_FROM = 0.08
+_SUSPICION_FULL = 0.28
+_SUSPICION_COST = 0.90
+_SUSPECTED = 0.5
 # What a misconception costs that an answer states as its own, by how much nearer it is to it than to what is right: from the
 # margin .08 on, which 75 % of the wrong answers of the dev split have and none of the complete ones, two thirds and more.
 _MISCONCEPTION_FROM = 0.03
 _MISCONCEPTION_FULL = 0.10
 _MISCONCEPTION_COST = 0.85
+# Less of an answer that says most of what is right beside it: of right answers that are taken for a misconception three quarters
+# say and name more than .75 of it, of wrong ones a tenth more than .6 (dev split and answers written anew, docs/adr/0023).
+_MISCONCEPTION_COST_KNOWING = 0.35
+_KNOWING_FROM = 0.60
+_KNOWING_FULL = 0.90
 _MISCONCEPTION_STATED = 0.05
 _TOO_SHORT_WORDS = 4
 _LONG_REFERENCE_WORDS = 12
@@ -159,10 +174,12 @@ def notice(
         reasons.append(terms.reason)
     factor, ceiling = factor * terms.factor, min(ceiling, terms.ceiling)
     cost = _CONTRADICTION_COST if authored else _CONTRADICTION_COST_DERIVED
-    factor *= 1 - cost * ramp(matching.contradicted_share, _CONTRADICTION_FROM, _CONTRADICTION_FULL)
+    cost *= ramp(matching.contradicted_share, _CONTRADICTION_FROM, _CONTRADICTION_FULL)
+    suspected = ramp(matching.suspicion, _SUSPICION_FROM, _SUSPICION_FULL) if authored else 0.0
+    factor *= 1 - max(cost, _SUSPICION_COST * suspected)
     nearest = max((margin for _, margin in matching.misconceptions), default=0.0)
-    factor *= 1 - _MISCONCEPTION_COST * ramp(nearest, _MISCONCEPTION_FROM, _MISCONCEPTION_FULL)
-    if matching.contradicted_share >= _CONTRADICTED_SHARE:
+    factor *= 1 - _misconception_cost(matching) * ramp(nearest, _MISCONCEPTION_FROM, _MISCONCEPTION_FULL)
+    if matching.contradicted_share >= _CONTRADICTED_SHARE or suspected >= _SUSPECTED:
         flags.append(Flag.CONTRADICTS_REFERENCE)
         reasons.append("A part of the answer seems to say the opposite of a reference answer.")
     if _is_too_short(item, answer):
@@ -213,6 +230,16 @@ def _topic_factor(answer: TextProfile, evidence: Evidence) -> float:
     return ramp(_topic(evidence), line - _TOPIC_RAMP, line)
 
 
+def _misconception_cost(matching: Matching) -> float:
+    """Return what a misconception costs at most, in [0, 1]: the less, the more of the key points the answer makes all the same.
+
+    Whoever turns statements round has their words as well.
+    """
+    knowing = ramp((matching.said + matching.keyword_coverage) / 2, _KNOWING_FROM, _KNOWING_FULL)
+    knowing *= 1 - ramp(matching.suspicion, 0.0, _SUSPICION_FROM)
+    return _MISCONCEPTION_COST + (_MISCONCEPTION_COST_KNOWING - _MISCONCEPTION_COST) * knowing
+
+
 def _is_off_topic(answer: TextProfile, evidence: Evidence, matching: Matching, *, authored: bool) -> bool:
     """Tell whether an answer is about something else, by an author's key points if there are any."""
     if authored:
@@ -241,8 +268,11 @@ def _is_heap(item: ItemProfile, answer: TextProfile) -> bool:
     count = len(answer.index.words)
     if count < _HEAP_WORDS or _is_code(answer):
         return False
-    per_run, share = _words_per_run(answer), answer.function_share
+    runs = _run_words(answer)
+    per_run, share = count / max(1, len(runs)), answer.function_share
+    in_long_runs = sum(length for length in runs if length >= _LONG_RUN_WORDS)
     is_list = share <= _HEAP_FUNCTION_SHARE and per_run <= _HEAP_RUN_WORDS and count >= _HEAP_RUNS * per_run
+    is_list = is_list and in_long_runs < _LONG_RUN_SHARE * count
     is_run = share <= _JUMBLE_FUNCTION_SHARE and per_run >= _JUMBLE_RUN_WORDS
     return (is_list or is_run) and any(reference.function_share >= _PROSE_FUNCTION_SHARE for reference in item.references)
 
@@ -287,8 +317,12 @@ def _words_without_pairs(item: ItemProfile, evidence: Evidence) -> float:
 
 def _words_per_run(answer: TextProfile) -> float:
     """Return the mean number of words between commas, stops and line ends."""
-    runs = sum(has_words(run) for run in _RUN_BREAK.split(answer.text))
-    return len(answer.index.words) / max(1, runs)
+    return len(answer.index.words) / max(1, len(_run_words(answer)))
+
+
+def _run_words(answer: TextProfile) -> list[int]:
+    """Return the numbers of words between commas, stops and line ends."""
+    return [len(words(run)) for run in _RUN_BREAK.split(answer.text) if has_words(run)]
 
 
 def _order_factor(item: ItemProfile, answer: TextProfile, *, authored: bool) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from grader import Gradable, ReferenceAnswer
-from grader.denial import Ground, Suspect, confirmed_clauses, retracted_clauses, suspected_clauses
+from grader.denial import Ground, Suspect, confirmed_clauses, retracted_clauses, suspected_clauses, suspicion
 from grader.encoders import FloatArray
 from grader.profiles import ItemProfile, TextProfile, profile_item, profile_text
 from grader.text import Passage
@@ -166,3 +166,36 @@ def test_beside_one_denial_another_needs_less(ground: Ground, probability: float
     suspects = {0: Suspect((sure,), Ground.RULE), 1: Suspect((doubtful,), ground)}
     assert confirmed_clauses(suspects, {sure: 0.9, doubtful: probability}) == ({0, 1} if is_confirmed else {0})
     assert confirmed_clauses(suspects, {sure: 0.1, doubtful: probability}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("ground", "probability", "weight"),
+    [
+        (Ground.RULE, 0.02, 0.82),
+        (Ground.RULE, 0.5, 1.3),
+        (Ground.LOOSE_RULE, 0.5, 0.5),
+        (Ground.REWORDED, 0.09, 0.09),
+        (Ground.REWORDED, 0.1, 0.7),
+        (Ground.RULE_DERIVED, 0.9, 0.0),
+        (Ground.LOOSE_RULE_DERIVED, 0.9, 0.0),
+    ],
+)
+def test_a_suspicion_weighs_by_the_verifiers_word_and_by_its_ground(ground: Ground, probability: float, weight: float) -> None:
+    pairs = (("clause", "one"), ("clause", "two"))
+    suspects = {0: Suspect(pairs, ground), 3: Suspect((("other", "one"),), Ground.LOOSE_RULE)}
+    assert suspicion(suspects, dict(zip(pairs, (probability, 0.0), strict=True)), clauses=2) == pytest.approx(weight / 2)
+    assert suspicion(suspects, dict(zip(pairs, (0.0, probability), strict=True)), clauses=4) == pytest.approx(weight / 4)
+
+
+def test_suspicions_add_up_over_the_clauses_of_an_answer() -> None:
+    one, other = ("first", "one"), ("second", "two")
+    suspects = {0: Suspect((one,), Ground.LOOSE_RULE), 2: Suspect((other,), Ground.LOOSE_RULE)}
+    assert suspicion(suspects, {one: 0.4, other: 0.2}, clauses=3) == pytest.approx(0.2)
+    assert suspicion({}, {}, clauses=0) == 0.0
+    # A lone one is no pile.
+    assert suspicion({0: Suspect((one,), Ground.RULE)}, {one: 0.9}, clauses=1) == 0.0
+    # Without a verifier the rule's word is all there is; what an answer takes back is certain.
+    assert suspicion({0: Suspect((one,), Ground.RULE), 1: Suspect((other,), Ground.REWORDED)}, {}, clauses=2) == pytest.approx(
+        0.9
+    )
+    assert suspicion({0: Suspect((), Ground.RULE), 1: Suspect((one,), Ground.RULE)}, {one: 0.0}, clauses=2) == pytest.approx(1.3)

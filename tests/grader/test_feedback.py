@@ -46,6 +46,7 @@ def matching(*verdicts: Verdict, missing: tuple[str, ...] = ()) -> Matching:
         clauses_said=0.5,
         misconceptions=(),
         denied_share=0.0,
+        suspicion=0.0,
     )
 
 

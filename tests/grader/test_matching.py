@@ -51,7 +51,8 @@ def matching_of(
     looks = {passage: lookup(passage) for passage in second_looks(profile, answered)}
     denied = confirmed_clauses(suspected_clauses(profile, answered), {})
     by_words = words_said(profile, words_of(answer), 0.0)
-    return match_key_points(profile, answered, looks, denied, by_words if said is None else [said] * len(by_words))
+    said_of_points = by_words if said is None else [said] * len(by_words)
+    return match_key_points(profile, answered, looks, denied=denied, suspicion=0.0, said=said_of_points)
 
 
 @pytest.mark.parametrize(
@@ -224,6 +225,7 @@ def test_the_contradicted_share_is_that_of_the_weight_or_of_the_clauses() -> Non
             clauses_said=0,
             misconceptions=(),
             denied_share=share,
+            suspicion=0.0,
         )
         for share in (0.1, 0.5)
     )
@@ -321,5 +323,7 @@ def test_a_clause_near_to_a_misconception_is_looked_at_by_itself(
     wanted = second_looks(profile, answered)
     assert wanted == ([Passage.whole(clause)] if is_looked_at else [])
     looks = {passage: lookup(passage) for passage in wanted}
-    found = match_key_points(profile, answered, looks, frozenset(), words_said(profile, words_of(answer), 0.0)).misconceptions
+    found = match_key_points(
+        profile, answered, looks, denied=frozenset(), suspicion=0.0, said=words_said(profile, words_of(answer), 0.0)
+    ).misconceptions
     assert found == (((0, 1.0),) if is_looked_at else ())

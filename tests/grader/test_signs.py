@@ -53,6 +53,7 @@ MATCHED = Matching(
     clauses_said=0.7,
     misconceptions=(),
     denied_share=0.0,
+    suspicion=0.0,
 )
 
 
@@ -210,13 +211,47 @@ def test_the_more_is_denied_the_less_is_left() -> None:
 
 
 def test_the_more_plainly_a_misconception_is_stated_the_less_is_left() -> None:
-    signs = [noticed(matching=replace(MATCHED, misconceptions=((3, margin),))) for margin in (0.03, 0.04, 0.06, 0.5)]
+    ignorant = replace(MATCHED, said=0.5, keyword_coverage=0.5)
+    signs = [noticed(matching=replace(ignorant, misconceptions=((3, margin),))) for margin in (0.03, 0.04, 0.06, 0.5)]
     factors = [sign.factor for sign in signs]
     assert factors == sorted(factors, reverse=True)
     assert len(set(factors)) == 4
     assert factors[0] == 1.0
     assert 0 < factors[-1] <= 0.2
     assert [sign.misconceptions for sign in signs] == [(), (), (3,), (3,)]
+
+
+def test_a_misconception_costs_less_where_the_rest_is_said_unless_that_is_suspect() -> None:
+    stated = replace(MATCHED, misconceptions=((0, 0.5),), said=0.9, keyword_coverage=0.9)
+    ignorant, knowing, suspect = (
+        noticed(matching=replace(stated, **changed)).factor  # type: ignore[arg-type]  # fields of several kinds
+        for changed in ({"said": 0.6, "keyword_coverage": 0.6}, {}, {"suspicion": 0.0799})
+    )
+    assert ignorant == pytest.approx(0.15)
+    assert knowing == pytest.approx(0.65)
+    assert suspect == pytest.approx(0.15, abs=0.01)
+
+
+@pytest.mark.parametrize(("suspicion", "factor"), [(0.08, 1.0), (0.2, 0.46), (0.28, 0.1), (2.0, 0.1)])
+def test_suspicions_that_prove_nothing_one_by_one_cost_together(suspicion: float, factor: float) -> None:
+    signs = noticed(matching=replace(MATCHED, suspicion=suspicion))
+    assert signs.factor == pytest.approx(factor)
+    assert (Flag.CONTRADICTS_REFERENCE in signs.flags) == (factor < 0.6)
+    # What they weigh was found on an author's items.
+    assert noticed(matching=replace(MATCHED, suspicion=suspicion), authored=False).factor == 1.0
+
+
+def test_a_denial_and_a_suspicion_are_not_paid_for_twice() -> None:
+    denial, both = (replace(MATCHED, denied_share=1.0, suspicion=suspicion) for suspicion in (0.0, 0.28))
+    assert noticed(matching=denial).factor == pytest.approx(0.15)
+    assert noticed(matching=both).factor == pytest.approx(0.1)
+
+
+def test_notes_with_longer_runs_among_the_short_are_no_heap() -> None:
+    heap = "dropout, neurons, training, overfitting, random, regularisation, robust, features, rate, network"
+    notes = "dropout, neurons switched off random training, less overfitting, robust features, rate, regularisation"
+    assert Flag.KEYWORD_LIST in noticed(heap).flags
+    assert Flag.KEYWORD_LIST not in noticed(notes).flags
 
 
 def test_the_plainest_of_several_misconceptions_decides() -> None:
