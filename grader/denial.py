@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from grader.lexical import WordIndex, shared_words
-from grader.polarity import disagrees, is_retraction
+from grader.polarity import disagrees, is_contrast, is_retraction
 from grader.profiles import ItemProfile, Statement, TextProfile
-from grader.text import content_stems
+from grader.text import content_stems, sentences
 from grader.verifier import Suspicion
 
 # Cosine and share of words from which wording is close; dev split, 2026.1. Without an author's key points there are fewer
@@ -34,6 +34,9 @@ _RIVAL_MARGIN = 0.06
 # From which a verifier is asked about a clause that the rule has nothing against, on an author's items only: on the marked sets,
 # whose key points are derived, its lone word hits right answers as often as wrong ones.
 _SAME_WORDING = 0.80
+# In such wording one word is enough to ask about: of the clauses of right answers of the dev split thirteen have one, and the
+# verifier thinks none of them a denial; of sentences turned round by rule, which the rule on shares lets pass, two in three.
+_TURNED_SHARE = 1 / 20
 _SAME_WORDS = 0.70
 # Suspicions that are not proof one by one are proof together: what one weighs is the verifier's word, and more by its ground if
 # that is not out of the question. Fitted by a logistic regression over answers as wholes, see docs/adr/0023.
@@ -57,11 +60,13 @@ class Ground(Enum):
     """The rule, in looser wording, on an author's item."""
     LOOSE_RULE_DERIVED = (0.95, 0.8)
     """The same where there are no key points of an author's."""
+    TURNED = (0.5, 0.3)
+    """A statement's wording but for a word that is turned round, on an author's item."""
     REWORDED = (0.9, 0.5)
     """Nearly the words of a statement in another order."""
 
 
-_GROUND_WEIGHTS = {Ground.RULE: 0.8, Ground.LOOSE_RULE: 0.0, Ground.REWORDED: 0.6}
+_GROUND_WEIGHTS = {Ground.RULE: 0.8, Ground.LOOSE_RULE: 0.0, Ground.TURNED: 0.6, Ground.REWORDED: 0.6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,7 @@ def suspected_clauses(item: ItemProfile, answer: TextProfile) -> dict[int, Suspe
     table = item.statement_vectors @ answer.vectors.T
     wrong = item.misconception_vectors
     retracted = retracted_clauses(answer)
+    contrasting = [sentence for sentence in sentences(answer.text) if is_contrast(sentence.text)]
     suspects: dict[int, Suspect] = {}
     for at, clause in enumerate(answer.clauses):
         closest = int(table[:, at].argmax())
@@ -116,7 +122,12 @@ def suspected_clauses(item: ItemProfile, answer: TextProfile) -> dict[int, Suspe
         if best < _LOOSE_WORDING or (at in retracted and best < float((wrong @ answer.vectors[at]).max(initial=-1.0))):
             continue
         near = [s for s, cosine in zip(item.statements, table[:, at], strict=True) if cosine >= best - _RIVAL_MARGIN]
+        # Half of a contrast denies what nobody holds. Where the item draws one as well, it may have been turned round.
+        is_half = any(sentence.start <= clause.start and clause.end <= sentence.end for sentence in contrasting)
+        if is_half and not any(is_contrast(s.text) for s in near):
+            continue
         close = _SHARED_WORDS_DERIVED if item.derived else _SHARED_WORDS
+        is_same = not item.derived and best >= _SAME_WORDING
         denied = (
             _denied_statements(clause.text, near, close, item, is_retracted=at in retracted) if best >= _CLOSE_WORDING else []
         )
@@ -124,10 +135,12 @@ def suspected_clauses(item: ItemProfile, answer: TextProfile) -> dict[int, Suspe
             suspects[at] = Suspect((), Ground.RULE)
         elif denied:
             suspects[at] = Suspect(_pairs(clause.text, denied), Ground.RULE_DERIVED if item.derived else Ground.RULE)
+        elif is_same and at not in retracted and (turned := _turned_statements(clause.text, near)):
+            suspects[at] = Suspect(_pairs(clause.text, turned), Ground.TURNED)
         elif at not in retracted and (denied := _denied_statements(clause.text, near, _LOOSELY_SHARED_WORDS, item)):
             ground = Ground.LOOSE_RULE_DERIVED if item.derived else Ground.LOOSE_RULE
             suspects[at] = Suspect(_pairs(clause.text, denied), ground)
-        elif not item.derived and at not in retracted and best >= _SAME_WORDING:
+        elif is_same and at not in retracted:
             pair = (clause.text, item.statements[closest].text)
             if _is_reworded(*pair):
                 suspects[at] = Suspect((pair,), Ground.REWORDED)
@@ -148,19 +161,20 @@ def confirmed_clauses(suspects: Mapping[int, Suspect], probabilities: Mapping[Su
     )
 
 
-def suspicion(suspects: Mapping[int, Suspect], probabilities: Mapping[Suspicion, float], *, clauses: int) -> float:
+def suspicion(suspects: Mapping[int, Suspect], probabilities: Mapping[Suspicion, float], answer: TextProfile) -> float:
     """Return how much speaks for an answer's being a denial as a whole, in [0, 2]: the weight of its suspicions for each clause.
 
-    A lone suspicion counts nothing: it has to stand by itself, see `confirmed_clauses`.
+    A lone suspicion counts nothing: it has to stand by itself, see `confirmed_clauses`. Nor do those against an answer that
+    denies things to set off what is so: one right answer in five does, and of eighty contradictions one did.
 
     Args:
         suspects: What `suspected_clauses` returned.
         probabilities: A verifier's word on the suspicions, in [0, 1].
-        clauses: How many clauses the answer has.
+        answer: The answer's profile.
     """
-    if len(suspects) <= 1:
+    if len(suspects) <= 1 or any(is_contrast(sentence.text) for sentence in sentences(answer.text)):
         return 0.0
-    return sum(suspect.weight(probabilities) for suspect in suspects.values()) / clauses
+    return sum(suspect.weight(probabilities) for suspect in suspects.values()) / len(answer.clauses)
 
 
 def _is_reworded(clause: str, statement: str) -> bool:
@@ -182,6 +196,11 @@ def _denied_statements(
     share = _DISAGREEING_SHARE_DERIVED if item.derived else _DISAGREEING_SHARE
     alike = [s for s in near if shared_words(s.index, index) >= shared]
     return alike if all(disagrees(clause, s.text, share=share) != is_retracted for s in alike) else []
+
+
+def _turned_statements(clause: str, near: Sequence[Statement]) -> list[Statement]:
+    """Return the near statements of which a clause turns round as little as a word, which the rule on shares lets pass."""
+    return [s for s in near if disagrees(clause, s.text, share=_TURNED_SHARE)]
 
 
 def retracted_clauses(answer: TextProfile) -> frozenset[int]:

@@ -219,7 +219,7 @@ class Grader:
                 each.answer,
                 looks,
                 denied=confirmed_clauses(suspects, probabilities),
-                suspicion=suspicion(suspects, probabilities, clauses=len(each.answer.clauses)),
+                suspicion=suspicion(suspects, probabilities, each.answer),
                 said=each.said,
             )
             if each.evidence is not None

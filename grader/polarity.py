@@ -57,6 +57,15 @@ _RETRACTION = re.compile(
     re.IGNORECASE,
 )
 
+# What is denied to set off what is so: "not the wave but", "it isn't the wall that gives, it is", "unlike a prism", "not only".
+_NO = r"(?:\b(?:not|never|nor|neither)\b|n['’]t\b)"
+_CONTRAST = re.compile(
+    rf"{_NO}[^.;!?\n]{{0,200}}?\bbut\b"
+    rf"|{_NO}[^.!?\n]{{0,200}}?[,;:–-] ?(?:it|they|he|she|this|that|what)(?:['’](?:s|re)| (?:is|are|was|were))\b(?! not\b)"
+    r"|\bunlike\b|\bnot (?:only|just|simply|merely|that)\b",
+    re.IGNORECASE,
+)
+
 # Content words after a denial that it can be about: "not yet learn complex patterns" denies the learning and the patterns.
 _SCOPE_WORDS = 3
 # More than three content words take, so that a long text without commas is not read again for each denial.
@@ -93,6 +102,16 @@ def is_retraction(sentence: str) -> bool:
     (True, False)
     """
     return _RETRACTION.fullmatch(sentence.strip()) is not None
+
+
+@lru_cache(maxsize=10_000)
+def is_contrast(sentence: str) -> bool:
+    """Tell whether a sentence denies one thing to set off another.
+
+    >>> is_contrast("It is not the water that moves but the wave."), is_contrast("The water does not move.")
+    (True, False)
+    """
+    return _CONTRAST.search(sentence) is not None
 
 
 def _idle(text: str) -> list[tuple[int, int]]:

@@ -17,7 +17,7 @@ from tests.grader.spelt_words import packed_words_of
 REFERENCE = "Heat flows from the tea into the spoon."
 
 
-def profiles(answer: str, cosine: float = 0.9) -> tuple[ItemProfile, TextProfile]:
+def profiles(answer: str, cosine: float = 0.9, *, reference: str = REFERENCE) -> tuple[ItemProfile, TextProfile]:
     """Return an item with one reference and an answer all of whose clauses have this cosine to it."""
 
     def lookup(passage: Passage) -> FloatArray:
@@ -25,7 +25,7 @@ def profiles(answer: str, cosine: float = 0.9) -> tuple[ItemProfile, TextProfile
             return np.array([cosine, np.sqrt(1 - cosine**2)], dtype=np.float32)
         return np.array([1, 0], dtype=np.float32)
 
-    item = Gradable(reference_answers=(ReferenceAnswer(text=REFERENCE),))
+    item = Gradable(reference_answers=(ReferenceAnswer(text=reference),))
     return profile_item(item, lookup, packed_words_of), profile_text(answer, lookup)
 
 
@@ -174,6 +174,8 @@ def test_beside_one_denial_another_needs_less(ground: Ground, probability: float
         (Ground.RULE, 0.02, 0.82),
         (Ground.RULE, 0.5, 1.3),
         (Ground.LOOSE_RULE, 0.5, 0.5),
+        (Ground.TURNED, 0.09, 0.09),
+        (Ground.TURNED, 0.1, 0.7),
         (Ground.REWORDED, 0.09, 0.09),
         (Ground.REWORDED, 0.1, 0.7),
         (Ground.RULE_DERIVED, 0.9, 0.0),
@@ -183,19 +185,38 @@ def test_beside_one_denial_another_needs_less(ground: Ground, probability: float
 def test_a_suspicion_weighs_by_the_verifiers_word_and_by_its_ground(ground: Ground, probability: float, weight: float) -> None:
     pairs = (("clause", "one"), ("clause", "two"))
     suspects = {0: Suspect(pairs, ground), 3: Suspect((("other", "one"),), Ground.LOOSE_RULE)}
-    assert suspicion(suspects, dict(zip(pairs, (probability, 0.0), strict=True)), clauses=2) == pytest.approx(weight / 2)
-    assert suspicion(suspects, dict(zip(pairs, (0.0, probability), strict=True)), clauses=4) == pytest.approx(weight / 4)
+    _, two = profiles("Steel is an alloy. Tea is a drink.")
+    _, four = profiles("Steel is an alloy. Tea is a drink. Spoons are made. Heat is lost.")
+    for word in ((probability, 0.0), (0.0, probability)):
+        assert suspicion(suspects, dict(zip(pairs, word, strict=True)), two) == pytest.approx(weight / 2)
+        assert suspicion(suspects, dict(zip(pairs, word, strict=True)), four) == pytest.approx(weight / 4)
 
 
 def test_suspicions_add_up_over_the_clauses_of_an_answer() -> None:
     one, other = ("first", "one"), ("second", "two")
-    suspects = {0: Suspect((one,), Ground.LOOSE_RULE), 2: Suspect((other,), Ground.LOOSE_RULE)}
-    assert suspicion(suspects, {one: 0.4, other: 0.2}, clauses=3) == pytest.approx(0.2)
-    assert suspicion({}, {}, clauses=0) == 0.0
+    _, answer = profiles("Steel is an alloy. Tea is a drink.")
+    suspects = {0: Suspect((one,), Ground.LOOSE_RULE), 1: Suspect((other,), Ground.LOOSE_RULE)}
+    assert suspicion(suspects, {one: 0.4, other: 0.2}, answer) == pytest.approx(0.3)
     # A lone one is no pile.
-    assert suspicion({0: Suspect((one,), Ground.RULE)}, {one: 0.9}, clauses=1) == 0.0
+    assert suspicion({0: Suspect((one,), Ground.RULE)}, {one: 0.9}, answer) == 0.0
     # Without a verifier the rule's word is all there is; what an answer takes back is certain.
-    assert suspicion({0: Suspect((one,), Ground.RULE), 1: Suspect((other,), Ground.REWORDED)}, {}, clauses=2) == pytest.approx(
-        0.9
-    )
-    assert suspicion({0: Suspect((), Ground.RULE), 1: Suspect((one,), Ground.RULE)}, {one: 0.0}, clauses=2) == pytest.approx(1.3)
+    assert suspicion({0: Suspect((one,), Ground.RULE), 1: Suspect((other,), Ground.REWORDED)}, {}, answer) == pytest.approx(0.9)
+    assert suspicion({0: Suspect((), Ground.RULE), 1: Suspect((one,), Ground.RULE)}, {one: 0.0}, answer) == pytest.approx(1.3)
+    # Who sets off what is so by what is not denies much that nobody holds.
+    _, contrast = profiles("Steel is not an element but an alloy. Tea is a drink.")
+    assert suspicion(suspects, {one: 0.4, other: 0.2}, contrast) == 0.0
+
+
+def test_half_of_a_contrast_denies_nothing_unless_the_item_draws_one() -> None:
+    answer = "Heat does not flow from the tea into the spoon, but from the sun into the tea."
+    assert suspects_by_rule(*profiles(answer)) == set()
+    assert suspects_by_rule(*profiles("Heat does not flow from the tea into the spoon.")) == {0}
+
+
+def test_one_word_turned_round_in_the_same_wording_is_asked_about_on_an_authors_items() -> None:
+    reference = "Heat flows from the tea inside the cup along the metal handle to the spoon that lies on the table."
+    turned = reference.replace("inside", "outside")
+    for cosine, expected in ((0.8, {0: Suspect(((turned, reference),), Ground.TURNED)}), (0.79, {})):
+        item, answered = profiles(turned, cosine, reference=reference)
+        assert suspected_clauses(replace(item, derived=False), answered) == expected
+        assert suspected_clauses(item, answered) == {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grader.polarity import disagrees, is_negated, is_retraction, negations, opposites, signed_words
+from grader.polarity import disagrees, is_contrast, is_negated, is_retraction, negations, opposites, signed_words
 from grader.text import stem, word_list
 
 
@@ -116,3 +116,24 @@ def test_a_word_that_lessens_does_not_reach_into_what_a_relative_clause_says() -
 )
 def test_a_retraction_says_no_more_than_that_it_was_wrong(sentence: str, expected: bool) -> None:
     assert is_retraction(sentence) is expected
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("It is not the water that travels but the wave.", True),
+        ("The air doesn’t rise there but sinks and warms.", True),
+        ("It isn't the wall that collapses, it is the contents.", True),
+        ("They aren't cooperating: they are competing.", True),
+        ("Unlike a prism, a mirror bends no light.", True),
+        ("It not only learns but generalises.", True),
+        ("It is not that she gains momentum.", True),
+        ("Water does not travel with the wave.", False),
+        ("It never learns, and it is slow.", False),
+        ("It learns, but slowly.", False),
+        ("It does not guide the search.", False),
+        ("", False),
+    ],
+)
+def test_a_contrast_denies_one_thing_to_set_off_another(sentence: str, expected: bool) -> None:
+    assert is_contrast(sentence) == expected
