@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping as Values
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -50,6 +51,16 @@ class Mapping(BaseModel):
     def required(self) -> tuple[str, ...]:
         """Return the columns that a table has to have."""
         return (self.candidate_answer_column,) if self.item_id else (self.item_id_column, self.candidate_answer_column)
+
+    def asked(self, values: Values[str, Any]) -> dict[str, Any]:  # Any: whatever the table holds
+        """Return what a row asks for by its columns, as the body of a request would; it is not looked at yet."""
+        found = {
+            "item_id": self.item_id or values.get(self.item_id_column),
+            "candidate_answer": values.get(self.candidate_answer_column),
+            "attempt_id": _as_id(values.get(self.attempt_id_column)),
+            "subject_id": _as_id(values.get(self.subject_id_column)),
+        }
+        return {name: value for name, value in found.items() if value is not None}
 
 
 class JobOptions(Mapping):
@@ -223,6 +234,13 @@ class Deleted(BaseModel):
 def columns_text(columns: list[str]) -> str:
     """Return the columns of a table as a job keeps them."""
     return json_text(columns)
+
+
+def _as_id(value: object) -> object:
+    """Return a cell as an id: none where it is empty, and whole numbers as they are written."""
+    if value == "":
+        return None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _rate(job: Job) -> float | None:

@@ -221,23 +221,8 @@ def _read(grading: Grading, task: _Task, row: Row) -> tuple[GradeRequest, HeldAg
     """Return a row with what it is to be held against, or a sentence that says why it cannot be."""
     if row.problem is not None:
         return row.problem
-    mapping = task.mapping
-    found: dict[str, Any] = {
-        "bank_id": task.bank_id,
-        "item_id": mapping.item_id or row.values.get(mapping.item_id_column),
-        "candidate_answer": row.values.get(mapping.candidate_answer_column),
-        "attempt_id": _as_id(row.values.get(mapping.attempt_id_column)),
-        "subject_id": _as_id(row.values.get(mapping.subject_id_column)),
-    }
-    read = grading.read({name: value for name, value in found.items() if value is not None}, ("row",))
+    read = grading.read({"bank_id": task.bank_id, **task.mapping.asked(row.values)}, ("row",))
     return read.detail if isinstance(read, Problem) else read
-
-
-def _as_id(value: object) -> object:
-    """Return a cell as an id: none where it is empty, and whole numbers as they are written."""
-    if value == "":
-        return None
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _joined(asked: tuple[GradeRequest, HeldAgainst], result: GradingResult | str) -> Graded | str:

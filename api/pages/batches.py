@@ -6,13 +6,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
-from pydantic import ConfigDict, field_validator
+from pydantic import ConfigDict, ValidationError, field_validator
 
 from api.errors import InvalidTableError
 from api.jobs.shapes import Mapping, RowFilter
-from grader import InvalidAnswerError, ItemNotFoundError, check_answer
+from api.problems import validation_problem
+from api.schemas import GradeRequest
+from grader import MAX_ANSWER_CHARS
 from grader.batch import BatchError
 from grader.batch.rows import Row
 from grader.batch.run import open_source
@@ -22,6 +25,19 @@ _SHOWN_ROWS = 5
 _LOOKED_AT_ROWS = 2_000
 _MAX_PROBLEMS = 20
 _MAX_CELL_CHARS = 160
+
+
+# The name of a string of the pages, and what goes into its places.
+Said = tuple[str, dict[str, object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowProblem:
+    """Why a row cannot be graded: its place in the table from 1, and the string of the pages that says it."""
+
+    number: int
+    name: str
+    facts: dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +50,7 @@ class Preview:
     is_all: bool
     # How many rows have a problem, and the first of them.
     wrong: int
-    problems: Sequence[tuple[int, str]]
+    problems: Sequence[RowProblem]
 
 
 class PageOfRows(RowFilter):
@@ -85,7 +101,7 @@ def preview(table: Path, mapping: Mapping, known_items: Collection[str]) -> Prev
         raise InvalidTableError("The table has no rows.")
     looked_at = rows[:_LOOKED_AT_ROWS]
     problems = [
-        (number, problem)
+        RowProblem(number=number, name=problem[0], facts=problem[1])
         for number, row in enumerate(looked_at, start=1)
         if (problem := _problem(row, columns, mapping, known_items)) is not None
     ]
@@ -105,25 +121,51 @@ def bars(histogram: Sequence[int]) -> list[Bar]:
     return [Bar(low=n / len(histogram), count=count, share=count / most) for n, count in enumerate(histogram)]
 
 
-def _problem(row: Row, columns: Collection[str], mapping: Mapping, known_items: Collection[str]) -> str | None:
+def _problem(row: Row, columns: Collection[str], mapping: Mapping, known_items: Collection[str]) -> Said | None:
     """Return why a row cannot be graded by the columns that are chosen; a column that is not there is seen by itself."""
     if row.problem is not None:
-        return row.problem
-    item_id = mapping.item_id or row.values.get(mapping.item_id_column)
-    if mapping.item_id or mapping.item_id_column in columns:
-        if item_id is None or item_id == "":
-            return "The row names no question."
-        if item_id not in known_items:
-            return str(ItemNotFoundError(str(item_id)[:_MAX_CELL_CHARS]))
-    answer = row.values.get(mapping.candidate_answer_column)
-    if mapping.candidate_answer_column in columns and answer is not None:
-        try:
-            check_answer(answer)
-        except InvalidAnswerError as error:
-            return str(error)
+        return "problem_reading", {"said": row.problem}
+    has_item = mapping.item_id is not None or mapping.item_id_column in columns
+    has_answer = mapping.candidate_answer_column in columns
+    asked = mapping.asked(row.values)
+    return (
+        (_item_problem(asked.get("item_id"), known_items) if has_item else None)
+        or (_answer_problem(asked.get("candidate_answer")) if has_answer else None)
+        or (_other_problem(asked) if has_item and has_answer else None)
+    )
+
+
+def _item_problem(item_id: object, known_items: Collection[str]) -> Said | None:
+    if item_id is None or item_id == "":
+        return "problem_no_question", {}
+    if not isinstance(item_id, str):
+        return "problem_question_no_text", {}
+    return None if item_id in known_items else ("problem_unknown_question", {"item": _shortened(item_id)})
+
+
+def _answer_problem(answer: object) -> Said | None:
+    if answer is None:
+        return "problem_no_answer", {}
+    if not isinstance(answer, str):
+        return "problem_answer_no_text", {}
+    if len(answer) > MAX_ANSWER_CHARS:
+        return "problem_answer_long", {"characters": len(answer), "most": MAX_ANSWER_CHARS}
+    return None
+
+
+def _other_problem(asked: dict[str, Any]) -> Said | None:  # Any: whatever the table holds
+    """Return what the job would find wrong with a row besides, such as a person who is no text."""
+    try:
+        GradeRequest.model_validate(asked)
+    except ValidationError as error:
+        found = validation_problem(error.errors(include_input=False, include_url=False), ("row",))
+        return "problem_reading", {"said": found.detail}
     return None
 
 
 def _cells(row: Row, columns: Sequence[str]) -> list[str]:
-    texts = ["" if row.values.get(column) is None else str(row.values[column]) for column in columns]
-    return [text if len(text) <= _MAX_CELL_CHARS else text[:_MAX_CELL_CHARS] + "…" for text in texts]
+    return ["" if row.values.get(column) is None else _shortened(str(row.values[column])) for column in columns]
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_CELL_CHARS else text[:_MAX_CELL_CHARS] + "…"

@@ -30,9 +30,9 @@ def look(service: TestClient, content: Any, name: str = "spring.csv") -> Any:
     return service.post("/batches", files={"file": (name, content)})
 
 
-def started(service: TestClient, **chosen: str) -> str:
-    """Have the table graded, and return the job's id."""
-    page = look(service, TABLE).text
+def started(service: TestClient, content: Any = TABLE, file_name: str = "spring.csv", **chosen: str) -> str:
+    """Have a table graded, and return the job's id."""
+    page = look(service, content, file_name).text
     [address] = re.findall(r'action="(/batches/start\?token=[^"]+)"', page)
     fields = {"name": "spring", "candidate_answer_column": "Antwort", "item_id_column": "item_id", **chosen}
     response = service.post(address, data=fields, follow_redirects=False)
@@ -99,6 +99,41 @@ def test_other_formats_can_be_looked_at(service: TestClient, name: str, content:
     page = look(service, content, name).text
     assert '<option value="candidate_answer" selected' in page
     assert ("Row 2: Line 2 is not JSON" in page) == name.endswith("jsonl")
+
+
+def numbers_as_parquet() -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"item_id": ["dropout", "dropout"], "candidate_answer": [5.5, None]}), sink)
+    return sink.getvalue()
+
+
+NO_TEXTS = b"""{"item_id":"dropout","candidate_answer":5}
+{"item_id":"dropout","candidate_answer":["a"]}
+{"item_id":["dropout"],"candidate_answer":"a"}
+{"item_id":"dropout"}
+{"item_id":"dropout","candidate_answer":"a","subject_id":{}}
+"""
+NO_TEXT, NO_ANSWER, NO_NAME = "The answer is no text.", "The row has no answer.", "The id of the question is no text."
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.jsonl", NO_TEXTS, [NO_TEXT, NO_TEXT, NO_NAME, NO_ANSWER, "row.subject_id: Input should be a valid string."]),
+        ("a.parquet", numbers_as_parquet(), [NO_TEXT, NO_ANSWER]),
+    ],
+    ids=["jsonl", "parquet"],
+)
+def test_what_is_no_text_is_a_problem_of_its_row(
+    service: TestClient, work: Work, name: str, content: bytes, said: list[str]
+) -> None:
+    page = look(service, content, name).text
+    assert re.findall("<li>(Row .*?)</li>", page) == [f"Row {number}: {text}" for number, text in enumerate(said, start=1)]
+    job_id = started(service, content, file_name=name, candidate_answer_column="candidate_answer", subject_id_column="subject_id")
+    work.grade_chunk(job_id, 0, 0)
+    page = service.get(f"/batches/{job_id}").text
+    assert page.count('<span class="wrong">row.') == len(said)
+    assert service.get(f"/batches/{job_id}/rows/1").status_code == 200
 
 
 @pytest.mark.parametrize(
