@@ -18,6 +18,7 @@ from api.stored import RowId
 from grader import Flag, Slug
 from grader.batch.output import json_text
 
+MAX_NAME_CHARS = 200
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -50,7 +51,11 @@ class Mapping(BaseModel):
 
     def required(self) -> tuple[str, ...]:
         """Return the columns that a table has to have."""
-        return (self.candidate_answer_column,) if self.item_id else (self.item_id_column, self.candidate_answer_column)
+        return tuple(getattr(self, field) for field in self.required_fields())
+
+    def required_fields(self) -> tuple[str, ...]:
+        """Return the fields here that name these columns."""
+        return ("candidate_answer_column",) if self.item_id else ("item_id_column", "candidate_answer_column")
 
     def asked(self, values: Values[str, Any]) -> dict[str, Any]:  # Any: whatever the table holds
         """Return what a row asks for by its columns, as the body of a request would; it is not looked at yet."""
@@ -66,7 +71,7 @@ class Mapping(BaseModel):
 class JobOptions(Mapping):
     """What a job is called, how its table is to be read, and what becomes of the results."""
 
-    name: str = Field(default="", max_length=200, description="A name of your own.", examples=["Spring exam"])
+    name: str = Field(default="", max_length=MAX_NAME_CHARS, description="A name of your own.", examples=["Spring exam"])
     bank_id: Slug = Field(default="shipped", description="The bank of the items.")
     store: bool | None = Field(
         default=None, description="Whether to store each result by itself, for reviews; what the key says if left out."

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from pydantic import ConfigDict, ValidationError, field_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from api.errors import InvalidTableError
-from api.jobs.shapes import Mapping, RowFilter
+from api.jobs.shapes import JobOptions, Mapping, RowFilter
 from api.problems import validation_problem
 from api.schemas import GradeRequest
 from grader import MAX_ANSWER_CHARS
@@ -45,12 +45,31 @@ class Preview:
     """A look at a table: its columns, its first rows as text, and what is wrong with the rows that were looked at."""
 
     columns: Sequence[str]
+    # The fields of the mapping that name a column which is not there and has to be.
+    missing: Sequence[str]
     rows: Sequence[Sequence[str]]
     looked_at: int
     is_all: bool
     # How many rows have a problem, and the first of them.
     wrong: int
     problems: Sequence[RowProblem]
+
+
+class Chosen(JobOptions):
+    """A table that was sent, and how it is to be read; a field that was left empty in the form is what it is without a form."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    token: str = Field(default="", max_length=100)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_default(cls, given: dict[str, object]) -> dict[str, object]:
+        return {name: value for name, value in given.items() if value != ""}
+
+    def address(self) -> str:
+        """Return the query of an address that shows the table so read."""
+        return urlencode(self.model_dump(mode="json", exclude_defaults=True))
 
 
 class PageOfRows(RowFilter):
@@ -107,6 +126,7 @@ def preview(table: Path, mapping: Mapping, known_items: Collection[str]) -> Prev
     ]
     return Preview(
         columns=columns,
+        missing=[field for field in mapping.required_fields() if getattr(mapping, field) not in columns],
         rows=[_cells(row, columns) for row in looked_at[:_SHOWN_ROWS]],
         looked_at=len(looked_at),
         is_all=len(rows) <= _LOOKED_AT_ROWS,

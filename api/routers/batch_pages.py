@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
-import time
+from collections.abc import Sequence
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
@@ -16,23 +14,18 @@ from starlette.datastructures import UploadFile
 from api import access
 from api.access import AccessDep
 from api.banks import Banks
-from api.dependencies import UploadsDep, take_slot, take_upload_slot
+from api.dependencies import take_slot, take_upload_slot
 from api.errors import InvalidTableError, ScopeMissingError
-from api.items import Items
-from api.jobs.shapes import UNFINISHED, WORKING, JobFilter, JobOptions, RowFilter, RowKind, RowSort
+from api.jobs.shapes import MAX_NAME_CHARS, UNFINISHED, WORKING, JobFilter, RowFilter, RowKind, RowSort
 from api.keys import Scope
 from api.pages.access import guard
-from api.pages.batches import PageOfRows, bars, preview
+from api.pages.batches import Chosen, PageOfRows, Preview, bars, preview
 from api.pages.practice import pieces_of
 from api.pages.rendering import KeyedPageRoute, base_of, render
+from api.pages.uploads import TenantUploadsDep
 from api.providers import BanksDep, IntakeDep, ItemsDep, JobsDep
 from api.routers.jobs import JobId, export_job, watch_job
-from grader import ItemNotFoundError
-from grader.batch import FORMATS
-
-# What is looked at and never started is forgotten.
-_KEPT_S = 3_600
-_TOKEN_BYTES = 16
+from grader import Item, ItemNotFoundError
 
 RowNumber = Annotated[int, Path(ge=1, le=1_000_000_000)]
 
@@ -53,76 +46,66 @@ def show_batches(request: Request, jobs: JobsDep) -> Response:
 
 
 @router.post("", dependencies=[Depends(take_upload_slot, scope="function")])
-async def look_at_table(request: Request, uploads: UploadsDep, items: ItemsDep, banks: BanksDep) -> Response:
-    """Show what a table holds before anything is graded: its columns, its first rows and what is wrong with them."""
+async def receive_table(request: Request, uploads: TenantUploadsDep) -> Response:
+    """Keep a table for a while, and lead to what it holds: an address that can be opened again, also in another language."""
     # Read here and not declared: what is declared is read before anyone has asked who is sending it.
     async with request.form(max_files=1, max_fields=0) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise InvalidTableError("There is no file in the form.")
-        return await run_in_threadpool(_look_at, request, file, uploads, items, banks)
+        name = file.filename or ""
+        token = await run_in_threadpool(uploads.keep, file.file, name)
+    return _to_check(request, Chosen(token=token, name=FilePath(name).stem[:MAX_NAME_CHARS]))
 
 
-def _look_at(request: Request, file: UploadFile, uploads: FilePath, items: Items, banks: Banks) -> Response:
-    suffix = FilePath(file.filename or "").suffix.lower()
-    if suffix not in FORMATS:
-        raise InvalidTableError(f"The file's name must end in {', '.join(FORMATS)}.")
-    _forget_old(uploads)
-    token = secrets.token_hex(_TOKEN_BYTES) + suffix
-    with (uploads / token).open("wb") as out:
-        shutil.copyfileobj(file.file, out)
-    name = FilePath(file.filename or "").stem[:200]
-    return _preview_page(request, uploads / token, JobOptions(name=name), items, banks)
-
-
-@router.post("/check", dependencies=[Depends(take_slot, scope="function")])
+# A start that was refused stands at the second address, where a reload or a link to the other language asks for it.
+@router.get("/check", dependencies=[Depends(take_slot, scope="function")])
+@router.get("/start", dependencies=[Depends(take_slot, scope="function")])
 def check_table(
-    request: Request,
-    uploads: UploadsDep,
-    items: ItemsDep,
-    banks: BanksDep,
-    chosen: Annotated[JobOptions, Form()],
-    *,
-    token: Annotated[str, Query(max_length=100)],
+    request: Request, uploads: TenantUploadsDep, items: ItemsDep, banks: BanksDep, chosen: Annotated[Chosen, Query()]
 ) -> Response:
-    """Show what is wrong with a table by the columns and the bank that were chosen."""
-    return _preview_page(request, _waiting(uploads, token), chosen, items, banks)
-
-
-def _preview_page(request: Request, table: FilePath, chosen: JobOptions, items: Items, banks: Banks) -> Response:
+    """Show what a table holds before anything is graded, and what is wrong with it by what was chosen."""
     every = items.every(chosen.bank_id)
-    context = {
-        "preview": preview(table, chosen.mapping(), {item.id for item in every}),
-        "token": table.name,
-        "chosen": chosen,
-        "items": every,
-        "banks": [bank for bank in banks.list() if not bank.archived],
-    }
-    return render(request, "batch_preview.html", context)
-
-
-def _waiting(uploads: FilePath, token: str) -> FilePath:
-    """Return a table that was sent and is not taken in yet."""
-    table = uploads / FilePath(token).name
-    if FilePath(token).suffix not in FORMATS or not table.is_file():
-        raise InvalidTableError("The file is no longer here. Choose it again.")
-    return table
+    looked = preview(uploads.find(chosen.token), chosen.mapping(), {item.id for item in every})
+    return render(request, "batch_preview.html", _shown(chosen, looked, every, banks))
 
 
 @router.post("/start", dependencies=[Depends(take_slot, scope="function")])
 def start_batch(
     request: Request,
     intake: IntakeDep,
-    uploads: UploadsDep,
-    chosen: Annotated[JobOptions, Form()],
-    token: Annotated[str, Query(max_length=100)],
+    uploads: TenantUploadsDep,
+    items: ItemsDep,
+    banks: BanksDep,
+    *,
+    chosen: Annotated[Chosen, Form()],
 ) -> Response:
-    """Take in a table that was looked at, and show the job."""
-    table = _waiting(uploads, token)
-    intake.check(chosen)
-    job = intake.take_in(table, chosen)
+    """Take in a table that was looked at, and show the job; a table that is refused is shown again, as it was to be read."""
+    table, every = uploads.find(chosen.token), items.every(chosen.bank_id)
+    looked = preview(table, chosen.mapping(), {item.id for item in every})
+    if looked.missing:
+        return _to_check(request, chosen)
+    try:
+        intake.check(chosen)
+        job = intake.take_in(table, chosen)
+    except (InvalidTableError, ItemNotFoundError) as error:
+        shown = {**_shown(chosen, looked, every, banks), "refused": str(error)}
+        return render(request, "batch_preview.html", shown, status=422)
     table.unlink(missing_ok=True)
     return RedirectResponse(f"{base_of(request)}/batches/{job.id}", status_code=303)
+
+
+def _to_check(request: Request, chosen: Chosen) -> Response:
+    return RedirectResponse(f"{base_of(request)}/batches/check?{chosen.address()}", status_code=303)
+
+
+def _shown(chosen: Chosen, looked: Preview, every: Sequence[Item], banks: Banks) -> dict[str, object]:
+    return {
+        "preview": looked,
+        "chosen": chosen,
+        "items": every,
+        "banks": [bank for bank in banks.list() if not bank.archived],
+    }
 
 
 @router.get("/{job_id}")
@@ -181,9 +164,3 @@ def show_row(request: Request, jobs: JobsDep, items: ItemsDep, job_id: JobId, nu
 # The same as the API sends; the pages' own addresses go by the session.
 router.add_api_route("/{job_id}/events", watch_job, response_class=StreamingResponse)
 router.add_api_route("/{job_id}/results", export_job, response_class=StreamingResponse)
-
-
-def _forget_old(uploads: FilePath) -> None:
-    for file in uploads.iterdir():
-        if file.stat().st_mtime < time.time() - _KEPT_S:
-            file.unlink(missing_ok=True)

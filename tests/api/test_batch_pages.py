@@ -30,12 +30,17 @@ def look(service: TestClient, content: Any, name: str = "spring.csv") -> Any:
     return service.post("/batches", files={"file": (name, content)})
 
 
+def start(service: TestClient, looked: Any, **chosen: str) -> Any:
+    """Send the form of a page that shows a table, with some fields filled in, and return what is answered."""
+    [address] = re.findall(r'action="(/batches/start[^"]*)"', looked.text)
+    [token] = re.findall(r'name="token" value="([^"]+)"', looked.text)
+    return service.post(address, data={"token": token, **chosen}, follow_redirects=False)
+
+
 def started(service: TestClient, content: Any = TABLE, file_name: str = "spring.csv", **chosen: str) -> str:
     """Have a table graded, and return the job's id."""
-    page = look(service, content, file_name).text
-    [address] = re.findall(r'action="(/batches/start\?token=[^"]+)"', page)
     fields = {"name": "spring", "candidate_answer_column": "Antwort", "item_id_column": "item_id", **chosen}
-    response = service.post(address, data=fields, follow_redirects=False)
+    response = start(service, look(service, content, file_name), **fields)
     assert response.status_code == 303, response.text
     return str(response.headers["location"].rpartition("/")[2])
 
@@ -153,9 +158,52 @@ def test_what_is_no_table_is_said(service: TestClient, name: str, content: bytes
 
 @pytest.mark.parametrize("token", ["0" * 32 + ".csv", "../../etc/passwd", "%2e%2e%2f.csv", ""])
 def test_only_what_was_looked_at_can_be_started(service: TestClient, token: str) -> None:
-    response = service.post(f"/batches/start?token={token}", data={"name": "x"})
-    assert response.status_code == 422
-    assert "no longer here" in response.text
+    for response in (
+        service.post("/batches/start", data={"name": "x", "token": token}),
+        service.get("/batches/check", params={"token": token}),
+    ):
+        assert response.status_code == 422
+        assert "no longer here" in response.text
+        assert 'href="/batches">All batches' in response.text
+
+
+def test_look_at_a_table_has_an_address_of_its_own(service: TestClient) -> None:
+    sent = service.post("/batches", files={"file": ("Spring & summer.csv", TABLE)}, follow_redirects=False)
+    assert sent.status_code == 303
+    address = sent.headers["location"]
+    assert [service.get(address).text == service.get(address).text, service.get(address).status_code] == [True, 200]
+    assert 'name="name" value="Spring &amp; summer"' in service.get(address).text
+    [german] = re.findall(r'href="(\?[^"]+)" hreflang="de"', service.get(address).text)
+    assert "Ist das die richtige Tabelle?" in service.get("/batches/check" + german.replace("&amp;", "&")).text
+
+
+FOREIGN = "frage,antwort,schueler\ndropout,Neurons are switched off.,s1\n"
+
+
+def test_missing_columns_are_said_before_the_start(service: TestClient) -> None:
+    looked = look(service, FOREIGN)
+    said = ["Choose below which column holds the answers.", "Choose below which column holds the ids of the questions"]
+    assert [text for text in said if text not in looked.text] == []
+    assert "can be read" not in looked.text
+    again = start(service, looked, candidate_answer_column="antwort", name="spring")
+    assert again.status_code == 303
+    looked = service.get(again.headers["location"])
+    assert [text in looked.text for text in said] == [False, True]
+    assert '<option value="antwort" selected>' in looked.text
+    assert 'name="name" value="spring"' in looked.text
+    assert "All 1 rows can be read." in service.get(f"{again.headers['location']}&item_id=dropout").text
+    response = start(service, looked, candidate_answer_column="antwort", item_id="dropout")
+    assert response.headers["location"].startswith("/batches/")
+
+
+def test_table_that_is_refused_at_the_start_stays_on_the_page(service: TestClient) -> None:
+    looked = look(service, "item_id,candidate_answer,candidate_answer\ndropout,a,b\n")
+    refused = start(service, looked, item_id="dropout", subject_id_column="item_id")
+    assert refused.status_code == 422
+    assert "has more than one column &#39;candidate_answer&#39;" in refused.text
+    assert '<option value="dropout" selected>' in refused.text
+    [german] = re.findall(r'href="(\?[^"]+)" hreflang="de"', refused.text)
+    assert "Ist das die richtige Tabelle?" in service.get("/batches/start" + german.replace("&amp;", "&")).text
 
 
 def test_pages_of_batches_hold_no_script_in_line(service: TestClient) -> None:

@@ -130,3 +130,10 @@ def test_another_tenants_bank_cannot_be_named(service: TestClient, make_key: Mak
     assert service.get("/v1/items?bank_id=north-bank", headers=south).status_code == 404
     # The same id is free for the other tenant.
     assert service.post("/v1/banks", json={"id": "north-bank", "title": "South's"}, headers=south).status_code == 200
+
+
+def test_table_that_was_sent_to_the_pages_is_shown_to_its_tenant_only(service: TestClient, make_key: MakeKey) -> None:
+    north, south = (make_key(Scope.GRADE, Scope.READ_RESULTS, tenant=tenant) for tenant in ("north", "south"))
+    table = {"file": ("a.csv", "item_id,candidate_answer\ndropout,a\n")}
+    address = service.post("/batches", files=table, headers=north, follow_redirects=False).headers["location"]
+    assert [service.get(address, headers=key).status_code for key in (north, south)] == [200, 422]
