@@ -17,7 +17,7 @@ from api.problems import validation_problem
 from api.schemas import GradeRequest
 from grader import MAX_ANSWER_CHARS
 from grader.batch import BatchError
-from grader.batch.rows import Row
+from grader.batch.rows import CsvSource, Row
 from grader.batch.run import open_source
 
 _SHOWN_ROWS = 5
@@ -25,6 +25,7 @@ _SHOWN_ROWS = 5
 _LOOKED_AT_ROWS = 2_000
 _MAX_PROBLEMS = 20
 _MAX_CELL_CHARS = 160
+_SEPARATORS = {",": "separator_comma", ";": "separator_semicolon", "\t": "separator_tab"}
 
 
 # The name of a string of the pages, and what goes into its places.
@@ -45,6 +46,8 @@ class Preview:
     """A look at a table: its columns, its first rows as text, and what is wrong with the rows that were looked at."""
 
     columns: Sequence[str]
+    # The string of the pages that says what stands between the columns of a CSV file.
+    separator: str | None
     # The fields of the mapping that name a column which is not there and has to be.
     missing: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -126,6 +129,7 @@ def preview(table: Path, mapping: Mapping, known_items: Collection[str]) -> Prev
     ]
     return Preview(
         columns=columns,
+        separator=_SEPARATORS[source.separator] if isinstance(source, CsvSource) else None,
         missing=[field for field in mapping.required_fields() if getattr(mapping, field) not in columns],
         rows=[_cells(row, columns) for row in looked_at[:_SHOWN_ROWS]],
         looked_at=len(looked_at),

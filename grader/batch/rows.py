@@ -20,6 +20,8 @@ FORMATS = (".csv", ".jsonl", ".parquet")
 # A longer CSV field is an unclosed quote or an attack; an answer may have 20,000 characters.
 _MAX_FIELD_CHARS = 1_000_000
 MAX_COLUMNS = 2_000
+# What a spreadsheet puts between columns, by where it is used: semicolons where a comma divides whole numbers from decimals.
+SEPARATORS = (",", ";", "\t")
 
 
 class BatchError(GraderError):
@@ -85,7 +87,11 @@ def check_columns(path: Path, columns: Sequence[str], needed: Sequence[str]) -> 
 
 
 class CsvSource:
-    """A CSV file with a header: comma-separated, double quotes, UTF-8, with or without a byte order mark."""
+    """A CSV file with a header: double quotes, UTF-8, with or without a byte order mark.
+
+    `separator` is the one of `SEPARATORS` that divides the header into most columns; one that divides the first row into as many
+    goes before others, and the comma among equals: semicolons in a header or an answer do not make another table of commas.
+    """
 
     def __init__(self, path: Path, required: Sequence[str] = REQUIRED_COLUMNS) -> None:
         """Read the header.
@@ -96,9 +102,10 @@ class CsvSource:
         self.path = path
         # Process-wide, and only ever raised: Python's own limit stops at 131,072 characters.
         csv.field_size_limit(max(csv.field_size_limit(), _MAX_FIELD_CHARS))
+        self.separator = max(SEPARATORS, key=self._fit)
         with self._open() as file:
             try:
-                header = next(csv.reader(_lines(file, path)), [])
+                header = next(csv.reader(_lines(file, path), delimiter=self.separator), [])
             except csv.Error as error:
                 raise BatchError(f"{path} has no header: {error}.") from error
         names = [_as_utf8(name) for name in header]
@@ -116,7 +123,7 @@ class CsvSource:
     def rows(self) -> Iterator[Row]:
         """Yield the rows after the header; empty lines are no rows."""
         with self._open() as file:
-            reader = csv.reader(_lines(file, self.path), strict=True)
+            reader = csv.reader(_lines(file, self.path), delimiter=self.separator, strict=True)
             next(reader, None)
             while True:
                 try:
@@ -129,12 +136,24 @@ class CsvSource:
                 if cells:
                     yield self._row(cells, reader.line_num)
 
+    def _fit(self, separator: str) -> tuple[bool, int]:
+        """Return whether a separator divides the first row as it does the header, and into how many columns it divides that."""
+        header: list[str] = []
+        with self._open() as file:
+            reader = csv.reader(_lines(file, self.path), delimiter=separator)
+            try:
+                header = next(reader, [])
+                first = next((cells for cells in reader if cells), header)
+            except csv.Error:
+                return False, len(header)
+        return len(first) == len(header) > 1, len(header)
+
     def _row(self, cells: list[str], line: int) -> Row:
         problem = None
         if any("\udc80" <= c <= "\udcff" for cell in cells for c in cell):
             problem = f"The row that ends in line {line} is not valid UTF-8."
         elif len(cells) != len(self._columns):
-            extra = ",".join(cells[len(self._columns) :])
+            extra = self.separator.join(cells[len(self._columns) :])
             problem = f"The row that ends in line {line} has {len(cells)} fields, the header {len(self._columns)}."
             problem += f" Left over: {_as_utf8(extra)}" if extra else ""
         cells += [""] * (len(self._columns) - len(cells))

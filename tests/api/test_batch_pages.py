@@ -196,6 +196,16 @@ def test_missing_columns_are_said_before_the_start(service: TestClient) -> None:
     assert response.headers["location"].startswith("/batches/")
 
 
+@pytest.mark.parametrize(("separator", "said"), [(",", "commas"), (";", "semicolons"), ("\t", "tabs")])
+def test_separator_of_a_table_is_seen_and_said(service: TestClient, work: Work, separator: str, said: str) -> None:
+    table = f"item_id{separator}candidate_answer\ndropout{separator}{ANSWER.replace(',', '')}\n"
+    page = look(service, table).text
+    assert f"Columns are divided by {said}." in page
+    job_id = started(service, table, candidate_answer_column="candidate_answer")
+    work.grade_chunk(job_id, 0, 0)
+    assert "0 could not be graded" in service.get(f"/batches/{job_id}").text
+
+
 def test_table_that_is_refused_at_the_start_stays_on_the_page(service: TestClient) -> None:
     looked = look(service, "item_id,candidate_answer,candidate_answer\ndropout,a,b\n")
     refused = start(service, looked, item_id="dropout", subject_id_column="item_id")

@@ -279,6 +279,41 @@ def test_kept_names_never_collide() -> None:
     assert not set(kept.values()) & set(SCALAR_COLUMNS)
 
 
+@pytest.mark.parametrize(
+    ("text", "separator", "first"),
+    [
+        ("item_id,candidate_answer\na,b", ",", ["a", "b"]),
+        ("item_id;candidate_answer\na;b, c and d", ";", ["a", "b, c and d"]),
+        ("item_id\tcandidate_answer\na\tb; c, d", "\t", ["a", "b; c, d"]),
+        ("\ufeffitem_id;answer (short, plain);candidate_answer\r\na;;b\r\n", ";", ["a", "", "b"]),
+        ('"item_id","candidate_answer; in your own words; all of it"\na,b', ",", ["a", "b"]),
+        ("item_id,note; or; so,candidate_answer\n\na,n; m,b", ",", ["a", "n; m", "b"]),
+        ("item_id,notes; or; so\na,b", ",", ["a", "b"]),
+        ("item_id;candidate_answer\na;b;c\n", ";", ["a", "b"]),
+        ("item_id,candidate_answer\na,b,c;d\n", ",", ["a", "b"]),
+        ("candidate_answer\na; b", ",", ["a; b"]),
+        ("item_id;candidate_answer", ";", None),
+        ("", ",", None),
+    ],
+)
+def test_separator_of_a_csv_file_is_seen_from_its_first_lines(
+    tmp_path: Path, text: str, separator: str, first: list[str] | None
+) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text(text, encoding="utf-8", newline="")
+    source = CsvSource(path, ())
+    assert source.separator == separator
+    assert next((list(row.values.values()) for row in source.rows()), None) == first
+
+
+def test_separator_is_seen_where_the_first_row_is_no_csv(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("item_id;candidate_answer\na;" + "b" * 1_100_000 + "\nc;d\n", encoding="utf-8")
+    rows = list(CsvSource(path).rows())
+    assert [row.problem is None for row in rows] == [False, True]
+    assert rows[1].values == {"item_id": "c", "candidate_answer": "d"}
+
+
 def test_csv_columns_without_a_name_of_their_own_get_one(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "in.csv", ["item_id", "candidate_answer", "", "note", "note", ""], list("abcdef"))
     source = CsvSource(path)
@@ -300,7 +335,7 @@ def test_tables_count_what_they_yield(tmp_path: Path) -> None:
     ("name", "content", "reason"),
     [
         ("a.csv", b"", "lacks the column 'item_id'; its columns are none"),
-        ("a.csv", b"item_id;candidate_answer\n", "lacks the column 'item_id'; its columns are 'item_id;candidate_answer'"),
+        ("a.csv", b"item_id|candidate_answer\n", "lacks the column 'item_id'; its columns are 'item_id|candidate_answer'"),
         ("a.csv", b"item_id,answer\n", "lacks the column 'candidate_answer'"),
         ("a.csv", b"item_id,candidate_answer,item_id\n", "more than one column 'item_id'"),
         ("a.parquet", b"PAR1 no", "is not a Parquet file"),
