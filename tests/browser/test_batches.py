@@ -58,3 +58,30 @@ def test_a_table_is_graded_and_read(open_page: OpenPage, table: Path, screen: st
     page.locator("#rows tbody th a").first.click()
     assert page.inner_text("#verdict") == "Excellent"
     look(page, "row")
+
+
+def test_a_file_that_is_dropped_is_taken_and_beside_the_area_nothing_happens(open_page: OpenPage, table: Path) -> None:
+    page = open_page()
+    page.goto("/batches")
+    dragged = page.evaluate_handle(
+        """(text) => {
+          const dragged = new DataTransfer();
+          for (const name of ["Spring exam.csv", "other.csv"]) dragged.items.add(new File([text], name, { type: "text/csv" }));
+          return dragged;
+        }""",
+        table.read_text(encoding="utf-8"),
+    )
+    drag = """([dragged, selector, kind]) => {
+      const event = new DragEvent(kind, { dataTransfer: dragged, bubbles: true, cancelable: true });
+      return !document.querySelector(selector).dispatchEvent(event);
+    }"""
+    area, input_files = page.locator("form.drop"), "document.getElementById('file').files.length"
+    for selector, taken in (("h1", 0), (".drop label", 1)):
+        assert page.evaluate(drag, [dragged, selector, "dragover"]), "a drop would be refused here, or open the file"
+        assert ("over" in (area.get_attribute("class") or "").split()) == bool(taken)
+        assert page.evaluate(drag, [dragged, selector, "drop"])
+        assert page.evaluate(input_files) == taken
+    assert "over" not in (area.get_attribute("class") or "").split()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/batches/check?*")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Spring exam")
