@@ -12,7 +12,7 @@ from typing import Self
 from api.jobs.shapes import ItemCounts, JobSummary
 from grader import GradingResult
 
-_BINS = 20
+BINS = 20
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Summary:
     graded: int = 0
     failed: int = 0
     for_review: int = 0
-    histogram: list[int] = field(default_factory=lambda: [0] * _BINS)
+    histogram: list[int] = field(default_factory=lambda: [0] * BINS)
     flags: Counter[str] = field(default_factory=Counter)
     items: dict[str, _Item] = field(default_factory=dict)
 
@@ -89,13 +89,18 @@ class Summary:
     def _count(self, item_id: str, result: GradingResult) -> None:
         self.graded += 1
         self.for_review += result.needs_review
-        self.histogram[min(_BINS - 1, int(result.score * _BINS))] += 1
+        self.histogram[bin_of(result.score)] += 1
         self.flags.update(str(flag) for flag in result.flags)
         counts = self.items.setdefault(item_id, _Item())
         counts.answers += 1
         counts.total += result.score
         counts.squares += result.score**2
         counts.for_review += result.needs_review
+
+
+def bin_of(score: float) -> int:
+    """Return which of the equal bins over [0, 1] a score is in, from 0; the last one has 1 in it."""
+    return min(BINS - 1, int(score * BINS))
 
 
 def _item_counts(counts: _Item, discrimination: float | None) -> ItemCounts:

@@ -1,4 +1,4 @@
-"""What the pages of batches show: the first rows of a table with what is wrong with them, and how scores are spread."""
+"""What the pages of batches show: the first rows of a table with what is wrong with them, and which rows are listed."""
 
 from __future__ import annotations
 
@@ -91,15 +91,6 @@ class PageOfRows(RowFilter):
         return urlencode({name: value for name, value in values.items() if value not in (None, "")})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
-    """A bar of a histogram: the lowest score in it, how many there are, and its height as a share of the highest."""
-
-    low: float
-    count: int
-    share: float
-
-
 def preview(table: Path, mapping: Mapping, known_items: Collection[str]) -> Preview:
     """Return a look at a table.
 
@@ -137,12 +128,6 @@ def preview(table: Path, mapping: Mapping, known_items: Collection[str]) -> Prev
         wrong=len(problems),
         problems=problems[:_MAX_PROBLEMS],
     )
-
-
-def bars(histogram: Sequence[int]) -> list[Bar]:
-    """Return the bars of a histogram of scores in equal bins over [0, 1]."""
-    most = max(1, *histogram)
-    return [Bar(low=n / len(histogram), count=count, share=count / most) for n, count in enumerate(histogram)]
 
 
 def _problem(row: Row, columns: Collection[str], mapping: Mapping, known_items: Collection[str]) -> Said | None:

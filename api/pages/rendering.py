@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from api.errors import SignInNeededError
 from api.pages.access import enter, is_visitor, signed_in_as
+from api.pages.charts import histogram
 from api.pages.practice import point_name
 from api.pages.words import LANGUAGES, language_for, words_of
 from api.problems import problem_of
@@ -35,6 +36,7 @@ PAGE_HEADERS = {
 STATIC = StaticFiles(directory=FOLDER / "static")
 _templates = Jinja2Templates(directory=FOLDER / "templates")
 _templates.env.filters["point_name"] = point_name
+_templates.env.globals["histogram"] = histogram
 _COOKIE = "language"
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, Field, StringConstraints
 
 from api.bank_shapes import SHIPPED, BankId
+from api.jobs.summary import BINS, bin_of
 from api.review_shapes import Comment, Decision, KeyPointReview, NewReview, QueueFilter
 from api.stored import RowId, StoredResult
 from grader import AnswerGroup, Gradable, Slug, Verdict, effective_key_points
@@ -89,9 +90,13 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Answers that say the same, the most typical one first; marks are the machine's."""
+    """Answers that say the same, the most typical one first; marks are the machine's.
+
+    `histogram` counts the scores in equal bins over [0, 1].
+    """
 
     members: Sequence[Member]
+    histogram: Sequence[int]
     lowest: float
     highest: float
     mean: float
@@ -172,7 +177,14 @@ def group_of(results: Sequence[StoredResult], seen: Mapping[str, int], found: An
     places = [found.representative, *(at for at in found.members if at != found.representative)]
     members = [Member(result=results[at], seen=seen[results[at].id]) for at in places]
     marks = [float(member.result.result["mark"]) for member in members]
-    return Group(members=members, lowest=min(marks), highest=max(marks), mean=sum(marks) / len(marks))
+    bins = [bin_of(member.result.result["score"]) for member in members]
+    return Group(
+        members=members,
+        histogram=[bins.count(n) for n in range(BINS)],
+        lowest=min(marks),
+        highest=max(marks),
+        mean=sum(marks) / len(marks),
+    )
 
 
 def _verdicts(given: Iterable[str]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from api.errors import InvalidTableError, ScopeMissingError
 from api.jobs.shapes import MAX_NAME_CHARS, UNFINISHED, WORKING, JobFilter, RowFilter, RowKind, RowSort
 from api.keys import Scope
 from api.pages.access import guard
-from api.pages.batches import Chosen, PageOfRows, Preview, bars, preview
+from api.pages.batches import Chosen, PageOfRows, Preview, preview
 from api.pages.practice import pieces_of
 from api.pages.rendering import KeyedPageRoute, base_of, render
 from api.pages.uploads import TenantUploadsDep
@@ -118,7 +118,6 @@ def show_batch(request: Request, jobs: JobsDep, job_id: JobId, wanted: Annotated
         {
             "job": job,
             "summary": summary,
-            "bars": bars(summary.histogram),
             "page": jobs.rows(job_id, wanted),
             "wanted": wanted,
             "kinds": list(RowKind),
