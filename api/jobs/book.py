@@ -130,7 +130,7 @@ class Jobs:
             rows = job.rows
         graded = keys.kind != FAILED
         figures = discriminations(keys.subject[graded], keys.item[graded], keys.score[graded], len(keys.items))
-        return total.shape(rows=rows, discrimination=dict(zip(keys.items, figures or [], strict=False)))
+        return total.shape(rows=rows, discrimination=dict(zip(keys.items, figures, strict=True)))
 
     def graded(self, job_id: str) -> Iterator[Sequence[tuple[Row, str]]]:
         """Yield the rows that are done, with what became of each as a line of JSON, in the order of the table.

@@ -11,9 +11,7 @@ import numpy.typing as npt
 FEWEST_LEARNERS = 10
 
 
-def discriminations(
-    subject: npt.NDArray[Any], item: npt.NDArray[Any], score: npt.NDArray[Any], items: int
-) -> list[float | None] | None:
+def discriminations(subject: npt.NDArray[Any], item: npt.NDArray[Any], score: npt.NDArray[Any], items: int) -> list[float | None]:
     """Return the corrected discrimination of every item.
 
     For item i it is Pearson's correlation, in [-1, 1], over the learners j who answered it and at least one other item, of their
@@ -21,25 +19,26 @@ def discriminations(
 
         r_i = corr_j( s_ij , (sum_k s_kj - s_ij) / (n_j - 1) ),   k over the n_j items that j answered
 
+    where s_ij is the score of j's first answer to i: a later one may have been written after help with the first, and a mean of
+    both varies less than the single answers that it would stand beside.
+
     Leaving s_ij out of the mean is what is "corrected": an item does not correlate with itself. Where learners answered different
     items, the means are over items of different difficulty, and the figure is rougher.
 
     Args:
-        subject: Who gave each answer; 0 is nobody, and such answers are left out.
+        subject: Who gave each answer, in the order of the table; 0 is nobody, and such answers are left out.
         item: The item of each answer, from 0 up.
         score: The score of each answer, in [0, 1].
         items: How many items there are.
 
     Returns:
-        None if a learner answered an item twice, since it cannot be told which answer counts. Else one figure for each item,
-        None with fewer than ten learners or where either side is the same throughout.
+        One figure for each item, None with fewer than ten learners or where either side is the same throughout.
     """
     known = subject != 0
-    subject, item, score = subject[known], item[known], score[known]
-    _, learner = np.unique(subject, return_inverse=True)
-    pairs = np.sort(learner.astype(np.int64) * max(1, items) + item)
-    if np.any(pairs[1:] == pairs[:-1]):
-        return None
+    item, score = item[known], score[known]
+    _, learner = np.unique(subject[known], return_inverse=True)
+    _, first = np.unique(learner.astype(np.int64) * max(1, items) + item, return_index=True)
+    learner, item, score = learner[first], item[first], score[first]
     total, answers = np.bincount(learner, weights=score), np.bincount(learner)
     compared = answers[learner] > 1
     rest = (total[learner] - score) / np.maximum(1, answers[learner] - 1)

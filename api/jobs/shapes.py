@@ -150,8 +150,8 @@ class ItemCounts(BaseModel):
     for_review: int
     discrimination: float | None = Field(
         description=(
-            "Correlation of the score with the mean of the learner's other scores; null with fewer than ten learners, without "
-            "variance, or where a learner answered an item twice."
+            "Correlation of the score with the mean of the learner's other scores, by each learner's first answer to each item; "
+            "null with fewer than ten learners or without variance."
         )
     )
 

@@ -131,12 +131,16 @@ def test_summary_tells_how_well_items_discriminate(service: TestClient, work: Wo
     work.grade_chunk(job_id, 0, 0)
     counts = service.get(f"/v1/jobs/{job_id}/summary").json()["items"]
     assert counts["dropout"]["discrimination"] == pytest.approx(1.0), "there are two kinds of learners"
-    twice = service.post("/v1/jobs", json=[*rows, rows[0]]).json()["id"]
+    again = {**rows[0], "candidate_answer": shipped_bank.get("dropout").reference_answers[1].text}
+    twice = service.post("/v1/jobs", json=[*rows, again]).json()["id"]
     work.grade_chunk(twice, 0, 0)
-    assert {each["discrimination"] for each in service.get(f"/v1/jobs/{twice}/summary").json()["items"].values()} == {None}
+    of_first = {name: each["discrimination"] for name, each in counts.items()}
+    counts = service.get(f"/v1/jobs/{twice}/summary").json()["items"]
+    assert {name: each["discrimination"] for name, each in counts.items()} == of_first
+    assert counts["dropout"]["answers"] == 13
 
 
-def table(answers: dict[tuple[int, int], float]) -> list[float | None] | None:
+def table(answers: dict[tuple[int, int], float]) -> list[float | None]:
     """Return the discriminations of items 0, 1, 2 for scores by learner and item."""
     subjects, items = (np.array([key[n] for key in answers], dtype=np.int64) for n in (0, 1))
     return discriminations(subjects.astype(np.uint64), items, np.array(list(answers.values())), 3)
@@ -158,8 +162,16 @@ def test_discrimination_is_not_told_where_it_cannot_be() -> None:
     assert table(same) == [None, 1.0, 1.0], "no variance in the first"
     nobody = {(0, item): 0.5 for item in range(3)}
     assert table(nobody) == [None, None, None]
-    once = np.ones(1)
-    assert discriminations(np.array([7, 7]), np.array([0, 0]), np.repeat(once, 2), 1) is None, "twice by one learner"
+
+
+def test_first_answer_of_a_learner_to_an_item_counts() -> None:
+    scores = np.random.default_rng(5).random((15, 3))
+    subject, item = (each.ravel() for each in np.meshgrid(np.arange(1, 16), np.arange(3), indexing="ij"))
+    once = discriminations(subject, item, scores.ravel(), 3)
+    again = np.array([3, 3, 9])
+    twice = discriminations(np.append(subject, again), np.append(item, [0, 0, 2]), np.append(scores.ravel(), [1.0, 0.0, 1.0]), 3)
+    assert None not in once
+    assert twice == once
 
 
 @given(
