@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from urllib.parse import quote
 
 from api.storage.tables import Result
 from grader.batch.output import harmless
@@ -16,6 +18,10 @@ _COLUMNS = (
     "id", "created_at", "key_name", "bank_id", "item_id", "item_version", "content_hash", "attempt_id", "subject_id",
     "candidate_answer", "score", "mark", "needs_review", "signature", "grading_ms", "replaces_id", "replaced", "result",
 )  # fmt: skip
+
+# Letters and digits of any script, and what no system takes for a folder, an ending or a command.
+_NO_FILE_NAME = re.compile(r"[^\w ()+-]+")
+_MAX_FILE_NAME_CHARS = 80
 
 Chunks = Iterator[Sequence[Result]]
 
@@ -33,6 +39,20 @@ MEDIA_TYPES: Mapping[ExportFormat, str] = {
     ExportFormat.JSONL: "application/jsonl",
     ExportFormat.PARQUET: "application/vnd.apache.parquet",
 }
+
+
+def attachment(name: str, kind: ExportFormat, *, otherwise: str) -> str:
+    """Return the header that has a file saved under a name that somebody gave, as far as every system takes it.
+
+    Args:
+        name: Any text.
+        kind: What the file is, which gives the ending.
+        otherwise: The name where nothing is left of the other.
+    """
+    kept = _NO_FILE_NAME.sub("_", name)[:_MAX_FILE_NAME_CHARS].strip(" _")
+    file = f"{kept}-results.{kind}" if kept else f"{otherwise}.{kind}"
+    quoted = quote(file)
+    return f"attachment; filename={file}" if quoted == file else f"attachment; filename*=UTF-8''{quoted}"
 
 
 def export(chunks: Chunks, kind: ExportFormat) -> Iterator[bytes]:

@@ -141,17 +141,32 @@ def steer_batch(request: Request, jobs: JobsDep, job_id: JobId, wish: str, askin
 
 
 @router.get("/{job_id}/rows/{number}")
-def show_row(request: Request, jobs: JobsDep, items: ItemsDep, job_id: JobId, number: RowNumber) -> Response:
-    """Show one row with the evidence for its marks."""
+def show_row(
+    request: Request,
+    jobs: JobsDep,
+    items: ItemsDep,
+    *,
+    job_id: JobId,
+    number: RowNumber,
+    wanted: Annotated[PageOfRows, Query()],
+) -> Response:
+    """Show one row with the evidence for its marks, and lead back to the rows among which it was found."""
     page = jobs.rows(job_id, RowFilter(first=number, limit=1))
     if not page.rows or page.rows[0].number != number:
         raise InvalidTableError(f"The row {number} is not graded, or not there.")
-    row, mapping, bank_id = page.rows[0], jobs.mapping(job_id), jobs.get(job_id).bank_id
+    row, mapping, job = page.rows[0], jobs.mapping(job_id), jobs.get(job_id)
     answer = str(row.values.get(mapping.candidate_answer_column) or "")
     item_id = mapping.item_id or str(row.values.get(mapping.item_id_column) or "")
-    shown: dict[str, Any] = {"row": row, "job_id": job_id, "answer": answer, "result": row.result, "question": item_id}
+    shown: dict[str, Any] = {
+        "row": row,
+        "job": job,
+        "wanted": wanted,
+        "answer": answer,
+        "result": row.result,
+        "question": item_id,
+    }
     try:
-        shown["question"] = items.get(bank_id, item_id).gradable.question
+        shown["question"] = items.get(job.bank_id, item_id).gradable.question
     except ItemNotFoundError:
         # The row says so itself.
         shown["pieces"] = []

@@ -34,7 +34,7 @@ from api.errors import (
     TooManyAttemptsError,
     UnsupportedMediaTypeError,
 )
-from api.exports import MEDIA_TYPES, ExportFormat
+from api.exports import MEDIA_TYPES, ExportFormat, attachment
 from api.jobs.intake import EXTENSIONS, write_lines
 from api.jobs.output import job_file
 from api.jobs.shapes import WORKING, Deleted, JobFilter, JobInfo, JobOptions, JobPage, JobSummary, RowFilter, RowPage
@@ -157,7 +157,7 @@ def export_job(
 
     In CSV a text that a spreadsheet would run as a formula begins with an apostrophe; JSONL and Parquet hold it as it was.
     """
-    name = f"attachment; filename=job-{job_id}.{file_format}"
+    name = attachment(job.name, file_format, otherwise=f"job-{job_id}")
     content = job_file(jobs.graded(job_id), job.columns, file_format)
     return StreamingResponse(content, media_type=MEDIA_TYPES[file_format], headers={"Content-Disposition": name})
 

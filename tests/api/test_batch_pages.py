@@ -82,6 +82,31 @@ def test_row_is_shown_with_its_evidence(service: TestClient, work: Work) -> None
     assert service.get(f"/batches/{job_id}/rows/4").status_code == 422
 
 
+def test_row_leads_back_to_the_rows_it_was_found_among(service: TestClient, work: Work) -> None:
+    job_id = started(service)
+    work.grade_chunk(job_id, 0, 0)
+    query = "only=all&q=o&sort=-score&first=2&limit=1"
+    [link] = re.findall(rf'href="(/batches/{job_id}/rows/[^"]+)"', service.get(f"/batches/{job_id}?{query}").text)
+    [back] = re.findall(rf'href="(/batches/{job_id}[^"]+)"', service.get(link.replace("&amp;", "&")).text)
+    assert back == f"/batches/{job_id}?q=o&amp;sort=-score&amp;first=2&amp;limit=1#rows"
+    assert link in service.get(back.replace("&amp;", "&").partition("#")[0]).text
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("spring", "filename=spring-results.csv"),
+        ("Größe 3", "filename*=UTF-8''Gr%C3%B6%C3%9Fe%203-results.csv"),
+        ('../a"b\\c;\r\nd.exe', "filename=a_b_c_d_exe-results.csv"),
+        ("x" * 200, f"filename={'x' * 80}-results.csv"),
+        ("/.", "filename=job-"),
+    ],
+)
+def test_download_is_called_as_the_batch(service: TestClient, name: str, file: str) -> None:
+    sent = service.get(f"/batches/{started(service, name=name)}/results?format=csv")
+    assert sent.headers["content-disposition"].startswith(f"attachment; {file}")
+
+
 def test_batch_is_steered_by_forms(service: TestClient) -> None:
     job_id = started(service)
     for wish, state in (("pause", "paused"), ("resume", "waiting"), ("cancel", "cancelled")):
