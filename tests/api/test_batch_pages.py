@@ -82,6 +82,16 @@ def test_row_is_shown_with_its_evidence(service: TestClient, work: Work) -> None
     assert service.get(f"/batches/{job_id}/rows/4").status_code == 422
 
 
+def test_deleting_is_asked_before_it_is_done(service: TestClient) -> None:
+    job_id = started(service)
+    assert f'action="/batches/{job_id}/delete"' not in service.get(f"/batches/{job_id}").text
+    page = service.post(f"/batches/{job_id}/cancel").text
+    [details] = re.findall(r"<details.*?</details>", page, re.DOTALL)
+    assert page.count(f'action="/batches/{job_id}/delete"') == details.count(f'action="/batches/{job_id}/delete"') == 1
+    assert "cannot be brought back" in details
+    assert page.index("Save as Parquet") < page.index("<details")
+
+
 def test_row_leads_back_to_the_rows_it_was_found_among(service: TestClient, work: Work) -> None:
     job_id = started(service)
     work.grade_chunk(job_id, 0, 0)
