@@ -51,6 +51,10 @@ def test_a_table_is_graded_and_read(open_page: OpenPage, table: Path, screen: st
     assert len(scores) == 12
     assert scores == sorted(scores)
     expect(page.locator("#rows tbody tr").last).to_contain_text("No item")
+    seen = [page.locator(f"#rows thead th:nth-child({n})").bounding_box() for n in (1, 2, 3)]
+    width = page.evaluate("innerWidth")
+    assert all(box and box["x"] + box["width"] <= width for box in seen), "mark and note have to be scrolled to"
+    assert page.locator("#rows thead th").all_inner_texts()[:3] == ["Row", "Mark", "Note"]
     page.get_by_label("With the text").fill("no-such-item")
     page.get_by_role("button", name="Show").click()
     expect(page.locator("#rows tbody tr")).to_have_count(1)
