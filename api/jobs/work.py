@@ -39,8 +39,10 @@ from grader.batch.rows import Row
 
 # A chunk that was begun so often and never finished may hold a row that ends the process: its rows are then graded one by one.
 _HASTY_ATTEMPTS = 3
-_FAILED_ALONE = "The row could not be graded; the server's log says why."
-_GIVEN_UP = "The row was given up: grading it ended the worker."
+# Where a field is that cannot be read, as the first part of its place.
+ROW = "row"
+FAILED_ALONE = "The row could not be graded; the server's log says why."
+GIVEN_UP = "The row was given up: grading it ended the worker."
 logger = logging.getLogger(__name__)
 
 Pair = tuple[HeldAgainst, str]
@@ -143,7 +145,7 @@ class Work:
             access=task.access,
             metrics=self.metrics,
         )
-        read = [_GIVEN_UP if n in task.given_up else _read(grading, task, row) for n, row in enumerate(task.rows)]
+        read = [GIVEN_UP if n in task.given_up else _read(grading, task, row) for n, row in enumerate(task.rows)]
         good = [(n, each) for n, each in enumerate(read) if not isinstance(each, str)]
         pairs = [(n, (held, request.candidate_answer)) for n, (request, held) in good]
         results = dict(zip((n for n, _ in pairs), self._results(task, graders, pairs), strict=True))
@@ -168,7 +170,7 @@ class Work:
             return graders.grade(*pair)
         except Exception:
             logger.exception("A row of a job could not be graded.")
-            return _FAILED_ALONE
+            return FAILED_ALONE
 
     def _suspect(self, task: _Task, number: int | None) -> None:
         """Note which row is graded now, so that it is known should that end the process."""
@@ -221,7 +223,7 @@ def _read(grading: Grading, task: _Task, row: Row) -> tuple[GradeRequest, HeldAg
     """Return a row with what it is to be held against, or a sentence that says why it cannot be."""
     if row.problem is not None:
         return row.problem
-    read = grading.read({"bank_id": task.bank_id, **task.mapping.asked(row.values)}, ("row",))
+    read = grading.read({"bank_id": task.bank_id, **task.mapping.asked(row.values)}, (ROW,))
     return read.detail if isinstance(read, Problem) else read
 
 

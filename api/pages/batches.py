@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from collections.abc import Mapping as Values
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -12,10 +13,12 @@ from urllib.parse import urlencode
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from api.errors import InvalidTableError
-from api.jobs.shapes import JobOptions, Mapping, RowFilter
+from api.jobs.erasure import ERASED
+from api.jobs.shapes import GradedRow, JobOptions, Mapping, RowFilter
+from api.jobs.work import FAILED_ALONE, GIVEN_UP, ROW
 from api.problems import validation_problem
 from api.schemas import GradeRequest
-from grader import MAX_ANSWER_CHARS
+from grader import MAX_ANSWER_CHARS, ItemNotFoundError
 from grader.batch import BatchError
 from grader.batch.rows import CsvSource, Row
 from grader.batch.run import open_source
@@ -25,6 +28,7 @@ _SHOWN_ROWS = 5
 _LOOKED_AT_ROWS = 2_000
 _MAX_PROBLEMS = 20
 _MAX_CELL_CHARS = 160
+_FOUND_LATER = {FAILED_ALONE: "row_problem_failed", GIVEN_UP: "row_problem_given_up", ERASED: "row_problem_erased"}
 _SEPARATORS = {",": "separator_comma", ";": "separator_semicolon", "\t": "separator_tab"}
 
 
@@ -130,10 +134,29 @@ def preview(table: Path, mapping: Mapping, known_items: Collection[str]) -> Prev
     )
 
 
+def problem_of(row: GradedRow, mapping: Mapping, t: Values[str, str]) -> str:
+    """Return why a row was not graded, in a reader's words; what nobody foresaw is said as it was found, in English."""
+    problem = row.problem or ""
+    said = _FOUND_LATER.get(problem)
+    if said is not None:
+        return t[said]
+    item_id = mapping.item_id or row.values.get(mapping.item_id_column)
+    is_unknown = isinstance(item_id, str) and problem == str(ItemNotFoundError(item_id))
+    if not is_unknown and not problem.startswith(f"{ROW}."):
+        return t["row_problem_reading"].format(said=problem)
+    # The bank may hold other questions by now than when the row was graded.
+    known = {item_id} if isinstance(item_id, str) and not is_unknown else set()
+    name, facts = _problem(Row(values=row.values), mapping.required(), mapping, known) or (
+        "row_problem_reading",
+        {"said": problem},
+    )
+    return t[name].format(**facts)
+
+
 def _problem(row: Row, columns: Collection[str], mapping: Mapping, known_items: Collection[str]) -> Said | None:
     """Return why a row cannot be graded by the columns that are chosen; a column that is not there is seen by itself."""
     if row.problem is not None:
-        return "problem_reading", {"said": row.problem}
+        return "row_problem_reading", {"said": row.problem}
     has_item = mapping.item_id is not None or mapping.item_id_column in columns
     has_answer = mapping.candidate_answer_column in columns
     asked = mapping.asked(row.values)
@@ -146,19 +169,19 @@ def _problem(row: Row, columns: Collection[str], mapping: Mapping, known_items: 
 
 def _item_problem(item_id: object, known_items: Collection[str]) -> Said | None:
     if item_id is None or item_id == "":
-        return "problem_no_question", {}
+        return "row_problem_no_question", {}
     if not isinstance(item_id, str):
-        return "problem_question_no_text", {}
-    return None if item_id in known_items else ("problem_unknown_question", {"item": _shortened(item_id)})
+        return "row_problem_question_no_text", {}
+    return None if item_id in known_items else ("row_problem_unknown_question", {"item": _shortened(item_id)})
 
 
 def _answer_problem(answer: object) -> Said | None:
     if answer is None:
-        return "problem_no_answer", {}
+        return "row_problem_no_answer", {}
     if not isinstance(answer, str):
-        return "problem_answer_no_text", {}
+        return "row_problem_answer_no_text", {}
     if len(answer) > MAX_ANSWER_CHARS:
-        return "problem_answer_long", {"characters": len(answer), "most": MAX_ANSWER_CHARS}
+        return "row_problem_answer_long", {"characters": len(answer), "most": MAX_ANSWER_CHARS}
     return None
 
 
@@ -167,8 +190,8 @@ def _other_problem(asked: dict[str, Any]) -> Said | None:  # Any: whatever the t
     try:
         GradeRequest.model_validate(asked)
     except ValidationError as error:
-        found = validation_problem(error.errors(include_input=False, include_url=False), ("row",))
-        return "problem_reading", {"said": found.detail}
+        found = validation_problem(error.errors(include_input=False, include_url=False), (ROW,))
+        return "row_problem_reading", {"said": found.detail}
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ from api.errors import InvalidTableError, ScopeMissingError
 from api.jobs.shapes import MAX_NAME_CHARS, UNFINISHED, WORKING, JobFilter, RowFilter, RowKind, RowSort
 from api.keys import Scope
 from api.pages.access import guard
-from api.pages.batches import Chosen, PageOfRows, Preview, preview
+from api.pages.batches import Chosen, PageOfRows, Preview, preview, problem_of
 from api.pages.practice import pieces_of
 from api.pages.rendering import KeyedPageRoute, base_of, render
 from api.pages.uploads import TenantUploadsDep
@@ -119,6 +120,7 @@ def show_batch(request: Request, jobs: JobsDep, job_id: JobId, wanted: Annotated
             "job": job,
             "summary": summary,
             "page": jobs.rows(job_id, wanted),
+            "problem_of": partial(problem_of, mapping=jobs.mapping(job_id)),
             "wanted": wanted,
             "kinds": list(RowKind),
             "sorts": list(RowSort),
@@ -170,6 +172,7 @@ def show_row(
     except ItemNotFoundError:
         # The row says so itself.
         shown["pieces"] = []
+    shown["problem_of"] = partial(problem_of, mapping=mapping)
     if row.result is not None:
         shown["pieces"] = pieces_of(answer, row.result)
     return render(request, "batch_row.html", shown)

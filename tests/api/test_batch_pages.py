@@ -12,10 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 
-from api.jobs.work import Work
+from api.jobs.shapes import GradedRow, Mapping
+from api.jobs.work import FAILED_ALONE, Work
 from api.metrics import Metrics
+from api.pages.batches import problem_of
+from api.pages.words import words_of
 from api.storage.database import Database
-from grader import Grader, ItemBank
+from grader import Flag, Grader, ItemBank
 
 ANSWER = "It randomly switches off neurons during training, which reduces overfitting."
 TABLE = f'item_id,Antwort,who\ndropout,"{ANSWER}",=s1\nno-such-item,<b>bold</b>,s2\ndropout,,s3\n'
@@ -55,10 +58,10 @@ def test_table_is_looked_at_before_anything_is_graded(service: TestClient) -> No
 
 def test_batch_is_graded_and_read(service: TestClient, work: Work) -> None:
     job_id = started(service)
-    assert "0 of 3 rows" in service.get(f"/batches/{job_id}").text
+    assert "Rows: 0 of 3" in service.get(f"/batches/{job_id}").text
     work.grade_chunk(job_id, 0, 0)
     page = service.get(f"/batches/{job_id}").text
-    said = ("3 of 3 rows", "finished", "1 could not be graded", "No item &#39;no-such-item&#39;", "&lt;b&gt;bold")
+    said = ("Rows: 3 of 3", "finished", "Not graded: 1.", "No item &#39;no-such-item&#39;", "&lt;b&gt;bold")
     assert [text for text in (*said, "Save as Parquet") if text not in page] == []
     assert service.get("/batches").text.count(f"/batches/{job_id}") == 1
     failed = service.get(f"/batches/{job_id}?only=failed").text
@@ -172,8 +175,31 @@ def test_what_is_no_text_is_a_problem_of_its_row(
     job_id = started(service, content, file_name=name, candidate_answer_column="candidate_answer", subject_id_column="subject_id")
     work.grade_chunk(job_id, 0, 0)
     page = service.get(f"/batches/{job_id}").text
-    assert page.count('<span class="wrong">row.') == len(said)
-    assert service.get(f"/batches/{job_id}/rows/1").status_code == 200
+    assert re.findall('<span class="wrong">(.*?)</span>', page) == said
+    assert said[0] in service.get(f"/batches/{job_id}/rows/1").text
+
+
+def test_flags_and_problems_are_said_in_the_language_of_the_page(service: TestClient, work: Work) -> None:
+    job_id = started(service, NO_TEXTS, "a.jsonl", candidate_answer_column="candidate_answer")
+    work.grade_chunk(job_id, 0, 0)
+    page = service.get(f"/batches/{job_id}?lang=de").text
+    assert re.findall('<span class="wrong">(.*?)</span>', page)[:2] == ["Die Antwort ist kein Text."] * 2
+    job_id = started(service)
+    work.grade_chunk(job_id, 0, 0)
+    page = service.get(f"/batches/{job_id}?lang=de").text
+    assert "Die Sammlung hat keine Frage „no-such-item“." in page
+    assert '<span class="tag">leer</span>' in page
+    assert '<option value="blank">leer</option>' in page
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_every_flag_and_late_problem_has_words(language: str) -> None:
+    words = words_of(language)
+    assert [flag for flag in Flag if f"flag_{flag}" not in words] == []
+    row = GradedRow(number=1, values={"item_id": "dropout", "candidate_answer": "a"}, problem=FAILED_ALONE)
+    assert problem_of(row, Mapping(), words) == words["row_problem_failed"]
+    unforeseen = row.model_copy(update={"problem": "row.item_id: Something new."})
+    assert problem_of(unforeseen, Mapping(), words).endswith("row.item_id: Something new.")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +225,7 @@ def test_only_what_was_looked_at_can_be_started(service: TestClient, token: str)
     ):
         assert response.status_code == 422
         assert "no longer here" in response.text
-        assert 'href="/batches">All batches' in response.text
+        assert re.search(r'class="button[^"]*" href="/batches"', response.text)
 
 
 def test_look_at_a_table_has_an_address_of_its_own(service: TestClient) -> None:
@@ -226,7 +252,7 @@ def test_missing_columns_are_said_before_the_start(service: TestClient) -> None:
     assert [text in looked.text for text in said] == [False, True]
     assert '<option value="antwort" selected>' in looked.text
     assert 'name="name" value="spring"' in looked.text
-    assert "All 1 rows can be read." in service.get(f"{again.headers['location']}&item_id=dropout").text
+    assert "All rows can be read (1)." in service.get(f"{again.headers['location']}&item_id=dropout").text
     response = start(service, looked, candidate_answer_column="antwort", item_id="dropout")
     assert response.headers["location"].startswith("/batches/")
 
@@ -238,7 +264,7 @@ def test_separator_of_a_table_is_seen_and_said(service: TestClient, work: Work, 
     assert f"Columns are divided by {said}." in page
     job_id = started(service, table, candidate_answer_column="candidate_answer")
     work.grade_chunk(job_id, 0, 0)
-    assert "0 could not be graded" in service.get(f"/batches/{job_id}").text
+    assert "Not graded: 0." in service.get(f"/batches/{job_id}").text
 
 
 def test_table_that_is_refused_at_the_start_stays_on_the_page(service: TestClient) -> None:
