@@ -16,6 +16,7 @@ from api.errors import InvalidTableError
 from api.jobs.erasure import ERASED
 from api.jobs.shapes import GradedRow, JobOptions, Mapping, RowFilter
 from api.jobs.work import FAILED_ALONE, GIVEN_UP, ROW
+from api.pages.uploads import UnusableTableError
 from api.problems import validation_problem
 from api.schemas import GradeRequest
 from grader import MAX_ANSWER_CHARS, ItemNotFoundError
@@ -104,7 +105,7 @@ def preview(table: Path, mapping: Mapping, known_items: Collection[str]) -> Prev
         known_items: Those of the bank that the answers are to be held against.
 
     Raises:
-        InvalidTableError: If it cannot be read at all.
+        InvalidTableError: If it cannot be read at all, or has no rows.
     """
     try:
         source = open_source(table, ())
@@ -115,7 +116,7 @@ def preview(table: Path, mapping: Mapping, known_items: Collection[str]) -> Prev
     except BatchError as error:
         raise InvalidTableError(str(error).replace(str(table), "The table")) from None
     if not rows:
-        raise InvalidTableError("The table has no rows.")
+        raise UnusableTableError("table_empty")
     looked_at = rows[:_LOOKED_AT_ROWS]
     problems = [
         RowProblem(number=number, name=problem[0], facts=problem[1])

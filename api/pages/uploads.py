@@ -15,12 +15,21 @@ from fastapi import Depends
 from api.access import AccessDep
 from api.dependencies import UploadsDep
 from api.errors import InvalidTableError
+from api.pages.words import words_of
 from grader.batch import FORMATS
 
 # What is looked at and never started is forgotten.
 _KEPT_S = 3_600
 _TOKEN_BYTES = 16
 _OWNER_BYTES = 16
+
+
+class UnusableTableError(InvalidTableError):
+    """There is nothing to grade in what was sent; `name` is the string of the pages that says why."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(words_of("en")[name])
+        self.name = name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +39,17 @@ class Uploads:
     folder: Path
     owner: str
 
-    def keep(self, content: IO[bytes], name: str) -> str:
+    def keep(self, content: IO[bytes] | None, name: str) -> str:
         """Keep a table for an hour, and return the token that it is found by.
 
         Raises:
-            InvalidTableError: If the name's ending is none of those that can be read.
+            UnusableTableError: If there is no file, or its name's ending is none of those that can be read.
         """
+        if content is None or not name:
+            raise UnusableTableError("table_none")
         suffix = Path(name).suffix.lower()
         if suffix not in FORMATS:
-            raise InvalidTableError(f"The file's name must end in {', '.join(FORMATS)}.")
+            raise UnusableTableError("table_ending")
         self._forget_old()
         token = secrets.token_hex(_TOKEN_BYTES) + suffix
         with self._place(token).open("wb") as out:
@@ -49,11 +60,11 @@ class Uploads:
         """Return a table that is kept.
 
         Raises:
-            InvalidTableError: If none of the tenant's is.
+            UnusableTableError: If none of the tenant's is.
         """
         table = self._place(token)
         if table.suffix not in FORMATS or not table.is_file():
-            raise InvalidTableError("The file is no longer here. Choose it again.")
+            raise UnusableTableError("table_gone")
         return table
 
     def _place(self, token: str) -> Path:

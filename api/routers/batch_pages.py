@@ -17,13 +17,14 @@ from api.access import AccessDep
 from api.banks import Banks
 from api.dependencies import take_slot, take_upload_slot
 from api.errors import InvalidTableError, ScopeMissingError
+from api.jobs.book import Jobs
 from api.jobs.shapes import MAX_NAME_CHARS, UNFINISHED, WORKING, JobFilter, RowFilter, RowKind, RowSort
 from api.keys import Scope
 from api.pages.access import guard
 from api.pages.batches import Chosen, PageOfRows, Preview, preview, problem_of
 from api.pages.practice import pieces_of
 from api.pages.rendering import KeyedPageRoute, base_of, render
-from api.pages.uploads import TenantUploadsDep
+from api.pages.uploads import TenantUploadsDep, UnusableTableError
 from api.providers import BanksDep, IntakeDep, ItemsDep, JobsDep
 from api.routers.jobs import JobId, export_job, watch_job
 from grader import Item, ItemNotFoundError
@@ -47,15 +48,16 @@ def show_batches(request: Request, jobs: JobsDep) -> Response:
 
 
 @router.post("", dependencies=[Depends(take_upload_slot, scope="function")])
-async def receive_table(request: Request, uploads: TenantUploadsDep) -> Response:
+async def receive_table(request: Request, uploads: TenantUploadsDep, jobs: JobsDep) -> Response:
     """Keep a table for a while, and lead to what it holds: an address that can be opened again, also in another language."""
     # Read here and not declared: what is declared is read before anyone has asked who is sending it.
     async with request.form(max_files=1, max_fields=0) as form:
         file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise InvalidTableError("There is no file in the form.")
-        name = file.filename or ""
-        token = await run_in_threadpool(uploads.keep, file.file, name)
+        content, name = (file.file, file.filename or "") if isinstance(file, UploadFile) else (None, "")
+        try:
+            token = await run_in_threadpool(uploads.keep, content, name)
+        except UnusableTableError as error:
+            return await run_in_threadpool(_choose_again, request, jobs, error)
     return _to_check(request, Chosen(token=token, name=FilePath(name).stem[:MAX_NAME_CHARS]))
 
 
@@ -63,11 +65,20 @@ async def receive_table(request: Request, uploads: TenantUploadsDep) -> Response
 @router.get("/check", dependencies=[Depends(take_slot, scope="function")])
 @router.get("/start", dependencies=[Depends(take_slot, scope="function")])
 def check_table(
-    request: Request, uploads: TenantUploadsDep, items: ItemsDep, banks: BanksDep, chosen: Annotated[Chosen, Query()]
+    request: Request,
+    uploads: TenantUploadsDep,
+    items: ItemsDep,
+    banks: BanksDep,
+    *,
+    jobs: JobsDep,
+    chosen: Annotated[Chosen, Query()],
 ) -> Response:
     """Show what a table holds before anything is graded, and what is wrong with it by what was chosen."""
     every = items.every(chosen.bank_id)
-    looked = preview(uploads.find(chosen.token), chosen.mapping(), {item.id for item in every})
+    try:
+        looked = preview(uploads.find(chosen.token), chosen.mapping(), {item.id for item in every})
+    except InvalidTableError as error:
+        return _choose_again(request, jobs, error)
     return render(request, "batch_preview.html", _shown(chosen, looked, every, banks))
 
 
@@ -79,11 +90,16 @@ def start_batch(
     items: ItemsDep,
     banks: BanksDep,
     *,
+    jobs: JobsDep,
     chosen: Annotated[Chosen, Form()],
 ) -> Response:
     """Take in a table that was looked at, and show the job; a table that is refused is shown again, as it was to be read."""
-    table, every = uploads.find(chosen.token), items.every(chosen.bank_id)
-    looked = preview(table, chosen.mapping(), {item.id for item in every})
+    every = items.every(chosen.bank_id)
+    try:
+        table = uploads.find(chosen.token)
+        looked = preview(table, chosen.mapping(), {item.id for item in every})
+    except InvalidTableError as error:
+        return _choose_again(request, jobs, error)
     if looked.missing:
         return _to_check(request, chosen)
     try:
@@ -94,6 +110,11 @@ def start_batch(
         return render(request, "batch_preview.html", shown, status=422)
     table.unlink(missing_ok=True)
     return RedirectResponse(f"{base_of(request)}/batches/{job.id}", status_code=303)
+
+
+def _choose_again(request: Request, jobs: Jobs, refused: InvalidTableError) -> Response:
+    """Return the page where a table is chosen, with why another one is needed."""
+    return render(request, "batches.html", {"jobs": jobs.page(JobFilter()).jobs, "refused": refused}, status=422)
 
 
 def _to_check(request: Request, chosen: Chosen) -> Response:

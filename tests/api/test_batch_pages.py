@@ -205,7 +205,7 @@ def test_every_flag_and_late_problem_has_words(language: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.xlsx", b"PK", "must end in .csv, .jsonl, .parquet"),
+        ("a.xlsx", b"PK", "must end in .csv, .jsonl or .parquet"),
         ("a.parquet", b"no parquet", "The table is not a Parquet file"),
         ("a.csv", b"item_id,candidate_answer\n", "The table has no rows."),
     ],
@@ -215,6 +215,17 @@ def test_what_is_no_table_is_said(service: TestClient, name: str, content: bytes
     assert response.status_code == 422
     assert said in response.text
     assert "grader-uploads" not in response.text
+    assert '<input id="file" type="file"' in response.text
+
+
+def test_that_a_file_is_missing_is_said_in_the_language_of_the_page(service: TestClient) -> None:
+    part = '--x\r\ncontent-disposition: form-data; name="{name}"; filename="{file}"\r\n\r\n{content}\r\n--x--\r\n'
+    of_a_form = {"content-type": "multipart/form-data; boundary=x"}
+    for name, file, content in (("file", "", ""), ("other", "a.csv", TABLE)):
+        sent = part.format(name=name, file=file, content=content)
+        page = service.post("/batches?lang=de", content=sent, headers=of_a_form).text
+        assert "Bitte zuerst eine Datei wählen." in page
+    assert "Die Datei ist nicht mehr da." in service.get("/batches/check?token=x.csv&lang=de").text
 
 
 @pytest.mark.parametrize("token", ["0" * 32 + ".csv", "../../etc/passwd", "%2e%2e%2f.csv", ""])
@@ -225,7 +236,7 @@ def test_only_what_was_looked_at_can_be_started(service: TestClient, token: str)
     ):
         assert response.status_code == 422
         assert "no longer here" in response.text
-        assert re.search(r'class="button[^"]*" href="/batches"', response.text)
+        assert '<input id="file" type="file"' in response.text
 
 
 def test_look_at_a_table_has_an_address_of_its_own(service: TestClient) -> None:
