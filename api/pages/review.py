@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -55,16 +55,27 @@ class Given(BaseModel):
 
 
 class GivenToAll(BaseModel):
-    """What a reviewer filled in for a group of answers: `result` holds `id:reviews seen` for each that is marked."""
+    """What a reviewer filled in for a group of answers: `result` holds `id:reviews seen` for each that is chosen.
+
+    `group` is the answer that the group began with on the page, so that the same group is open when the page comes back.
+    """
 
     wish: Decision
-    result: list[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}:[0-9]{1,4}$")]] = Field(min_length=1, max_length=100)
+    group: RowId | None = None
+    # None at all is a slip that the page answers: as an error of the form it would lose what was filled in beside it.
+    result: list[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}:[0-9]{1,4}$")]] = Field(
+        default_factory=list, max_length=100
+    )
     mark: str = Field(default="", max_length=20)
     comment: Comment = ""
 
     def seen(self) -> dict[str, int]:
         """Return how many reviews of each answer the reviewer knows of."""
         return {result_id: int(count) for result_id, count in (each.split(":") for each in self.result)}
+
+    def is_about(self, result_ids: Collection[str]) -> bool:
+        """Tell whether a group of these answers is the one that was filled in; others may have taken answers out of it since."""
+        return self.group in result_ids or not self.seen().keys().isdisjoint(result_ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,17 +92,19 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """An answer of a group, and how many reviews it has."""
+    """An answer of a group, how many reviews it has, and whether it is among those to be marked."""
 
     result: StoredResult
     seen: int
+    is_chosen: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Answers that say the same, the most typical one first; marks are the machine's."""
+    """Answers that say the same, the most typical one first; marks are the machine's. `given` is what was filled in for it."""
 
     members: Sequence[Member]
+    given: GivenToAll | None
     lowest: float
     highest: float
     mean: float
@@ -146,7 +159,7 @@ def review_of_all(item: Gradable, given: GivenToAll, reviewer: str | None) -> Ne
     if given.wish is Decision.ACCEPT and score is not None:
         return "review_changed"
     if given.wish is Decision.OVERRIDE and score is None:
-        return "review_bad_mark"
+        return "review_no_mark"
     return NewReview(decision=given.wish, reviewer=reviewer, score=score, comment=given.comment)
 
 
@@ -167,12 +180,18 @@ def score_from_mark(text: str, item: Gradable) -> float | str | None:
     return mark / item.max_mark if 0 <= mark <= item.max_mark else "review_bad_mark"
 
 
-def group_of(results: Sequence[StoredResult], seen: Mapping[str, int], found: AnswerGroup) -> Group:
-    """Return a group of answers for showing."""
+def group_of(
+    results: Sequence[StoredResult], seen: Mapping[str, int], found: AnswerGroup, given: GivenToAll | None = None
+) -> Group:
+    """Return a group of answers for showing, with what was filled in for it."""
     places = [found.representative, *(at for at in found.members if at != found.representative)]
-    members = [Member(result=results[at], seen=seen[results[at].id]) for at in places]
+    ids = [results[at].id for at in places]
+    chosen = set(ids) if given is None else given.seen().keys()
+    members = [
+        Member(result=results[at], seen=seen[each], is_chosen=each in chosen) for at, each in zip(places, ids, strict=True)
+    ]
     marks = [float(member.result.result["mark"]) for member in members]
-    return Group(members=members, lowest=min(marks), highest=max(marks), mean=sum(marks) / len(marks))
+    return Group(members=members, given=given, lowest=min(marks), highest=max(marks), mean=sum(marks) / len(marks))
 
 
 def _verdicts(given: Iterable[str]) -> dict[str, str]:

@@ -118,8 +118,12 @@ def show_groups(request: Request, place: PlaceDep, grader: GraderDep) -> Respons
 
 @router.post("/groups", dependencies=[Depends(take_slot, scope="function")])
 def decide_group(request: Request, place: PlaceDep, grader: GraderDep, given: Annotated[GivenToAll, Form()]) -> Response:
-    """Review every chosen answer of a group, each by itself and all in one transaction."""
-    review = review_of_all(place.reviews.item_of(next(iter(given.seen()))), given, place.reviewer)
+    """Review every chosen answer of a group, each by itself and all in one transaction.
+
+    What is unclear, or was decided by somebody else meanwhile, is shown again with the group open and what was filled in.
+    """
+    chosen = next(iter(given.seen()), None)
+    review = "review_none_chosen" if chosen is None else review_of_all(place.reviews.item_of(chosen), given, place.reviewer)
     refused, status = review if isinstance(review, str) else "", 422
     if isinstance(review, NewReview):
         try:
@@ -128,7 +132,7 @@ def decide_group(request: Request, place: PlaceDep, grader: GraderDep, given: An
             return RedirectResponse(f"{base_of(request)}/review/groups?{address}", status_code=303)
         except ReviewedMeanwhileError:
             refused, status = "review_meanwhile", 409
-    shown = {**_desk(place), **_groups(place, grader), "refused": refused}
+    shown = {**_desk(place), **_groups(place, grader, given), "refused": refused}
     return render(request, "review_groups.html", shown, status=status)
 
 
@@ -163,11 +167,14 @@ def _answer(reviews: Reviews, result: StoredResult, given: Given | None = None) 
     }
 
 
-def _groups(place: Place, grader: Grader) -> dict[str, object]:
-    """Return the groups of the waiting answers to one question that were held against the same content."""
+def _groups(place: Place, grader: Grader, given: GivenToAll | None = None) -> dict[str, object]:
+    """Return the groups of the waiting answers to one question that were held against the same content.
+
+    One answer is no group, unless it is what is left of the one that was filled in.
+    """
     reviews, desk = place.reviews, place.desk
     if not desk.item_id:
-        return {"groups": [], "item": None, "alone": 0, "grouped": 0}
+        return {"groups": [], "item": None, "alone": 0, "grouped": 0, "given": given}
     queue = desk.queue(place.reviewer, limit=_MOST_GROUPED).model_copy(update={"cursor": None})
     waiting = reviews.queue(queue).results
     content = waiting[0].content_hash if waiting else ""
@@ -175,5 +182,12 @@ def _groups(place: Place, grader: Grader) -> dict[str, object]:
     item: Gradable | None = reviews.item_of(results[0].id) if results else None
     found = group_answers(grader, item, [result.candidate_answer for result in results]) if item is not None else ()
     seen = reviews.counts([result.id for result in results])
-    groups = [group_of(results, seen, group) for group in found if len(group.members) > 1]
-    return {"groups": groups, "item": item, "alone": len(found) - len(groups), "grouped": len(results)}
+    about = next((group for group in found if given and given.is_about({results[at].id for at in group.members})), None)
+    shown = [group for group in found if len(group.members) > 1 or group is about]
+    return {
+        "groups": [group_of(results, seen, group, given if group is about else None) for group in shown],
+        "item": item,
+        "alone": len(found) - len(shown),
+        "grouped": len(results),
+        "given": given,
+    }

@@ -167,7 +167,7 @@ def test_groups_are_marked_at_once_each_answer_by_itself(service: TestClient, da
 @pytest.mark.parametrize(
     ("given", "status", "said"),
     [
-        ({"wish": "override"}, 422, "The mark must be a number"),
+        ({"wish": "override"}, 422, "Fill in the mark that all chosen answers are to get"),
         ({"wish": "override", "mark": "12"}, 422, "The mark must be a number"),
         ({"wish": "accept", "mark": "2"}, 422, "You changed a verdict or a mark."),
         ({"wish": "override", "mark": "5"}, 409, "Somebody has decided about this meanwhile"),
@@ -182,6 +182,35 @@ def test_a_group_is_marked_as_a_whole_or_not_at_all(
     assert response.status_code == status
     assert said in response.text
     assert reviews(service, ids[0]) == []
+
+
+def test_a_group_that_is_refused_comes_back_as_it_was_filled_in(service: TestClient, database: Database) -> None:
+    ids = waiting(service, database, ANSWER, "During training, random neurons are switched off.")
+    address = "/review/groups?item_id=dropout"
+    [group] = re.findall(r'name="group" value="([0-9a-f]{32})"', service.get(address).text)
+    assert "<details open>" not in service.get(address).text
+    given = {"wish": "override", "mark": "", "comment": "As one.", "group": group, "result": f"{ids[1]}:0"}
+    page = service.post(address, data=given).text
+    assert "<details open>" in page
+    assert f'id="about-{group}"' in page
+    assert f'action="{address.replace("?", "?bank_id=shipped&amp;")}&amp;reviewers=1#about-{group}"' in page
+    assert re.findall(r'value="([0-9a-f]{32}:0)" checked', page) == [f"{ids[1]}:0"]
+    assert '<textarea name="comment" rows="2" maxlength="5000" dir="auto">As one.</textarea>' in page
+    nothing = service.post(address, data={"wish": "override", "mark": "4", "comment": "As one.", "group": group})
+    assert nothing.status_code == 422
+    assert "No answer of the group is chosen." in nothing.text
+    assert re.findall(r'value="([0-9a-f]{32}:0)" checked', nothing.text) == []
+    assert 'value="4"' in nothing.text
+    assert "As one." in nothing.text
+    decide(service, ids[0])
+    left = service.post(address, data={**given, "mark": "4", "result": [f"{each}:0" for each in ids]})
+    assert left.status_code == 409
+    assert re.findall(r'value="([0-9a-f]{32}:0)" checked', left.text) == [f"{ids[1]}:0"], "one answer is left of the group"
+    decide(service, ids[1])
+    gone = service.post(address, data={**given, "mark": "4"})
+    assert gone.status_code == 409
+    assert "As one." in gone.text, "a comment is not lost with its group"
+    assert [len(reviews(service, each)) for each in ids] == [1, 1]
 
 
 def test_a_group_with_somebody_elses_answer_is_not_there(service: TestClient, database: Database) -> None:
