@@ -40,18 +40,23 @@ function answering(form) {
       form.requestSubmit();
     }
   });
+  const button = form.querySelector("button[type=submit]");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const button = form.querySelector("button[type=submit]");
-    button.disabled = true;
+    // Pressed again while an answer is on its way: that would be the same attempt twice. The button is not disabled for it,
+    // which would take the focus from whoever has just pressed it.
+    if (button.ariaDisabled) return;
+    button.ariaDisabled = "true";
+    status.textContent = form.dataset.grading;
+    const sent = new URLSearchParams(new FormData(form));
     try {
-      const response = await fetch(location.href, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+      const response = await fetch(location.href, { method: "POST", body: sent });
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       const result = page.querySelector("#results .result");
       if (!result) throw new Error(page.querySelector("[role=alert] p")?.textContent ?? form.dataset.failed);
-      show(results, document.importNode(result, true));
+      const isAgain = !remember(form.dataset, Number(result.dataset.score), sent.get("candidate_answer"));
+      show(results, document.importNode(result, true), isAgain);
       status.textContent = result.dataset.announce;
-      remember(form.dataset, Number(result.dataset.score), field.value);
     } catch (error) {
       status.textContent = "";
       const notice = document.createElement("p");
@@ -60,15 +65,17 @@ function answering(form) {
       notice.textContent = error instanceof TypeError ? form.dataset.failed : error.message;
       results.prepend(notice);
     } finally {
-      button.disabled = false;
+      button.ariaDisabled = null;
     }
   });
 }
 
-function show(results, result) {
-  results.querySelectorAll(".notice[role=alert], .result.earlier").forEach((old) => old.remove());
-  const before = results.querySelector(".result");
-  if (before) {
+function show(results, result, isAgain) {
+  results.querySelectorAll(".notice[role=alert]").forEach((old) => old.remove());
+  const before = results.querySelector(".result:not(.earlier)");
+  if (before && isAgain) before.remove();
+  else if (before) {
+    results.querySelector(".result.earlier")?.remove();
     before.classList.add("earlier");
     before.querySelector("h2").append(Object.assign(document.createElement("small"), { textContent: results.dataset.earlier }));
     before.querySelectorAll("[id]").forEach((named) => named.removeAttribute("id"));
@@ -96,10 +103,14 @@ function pointing(result) {
   }
 }
 
+// Keeps an attempt, and tells whether it is one: the same answer sent again is not.
 function remember({ item, question, topic, run }, score, answer) {
   const history = read(HISTORY, []);
+  const last = history.at(-1);
+  if (last?.item === item && last.run === run && last.answer === answer) return false;
   history.push({ item, question, topic, run, score, answer, at: new Date().toISOString() });
   write(HISTORY, history.slice(-MOST_KEPT));
+  return true;
 }
 
 // Marks the questions of a list that were answered, with the best score.
