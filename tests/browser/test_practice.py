@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 GOOD = "While training, dropout switches off a random share of the neurons, so that the network does not overfit."
 WIDTHS = {"desktop": {"width": 1200, "height": 900}, "phone": {"width": 390, "height": 844}}
 OpenPage = Callable[..., Page]
+Keep = Callable[[Page, str], None]
 
 
 @pytest.fixture(params=list(WIDTHS))
@@ -28,7 +29,7 @@ def assert_accessible(page: Page) -> None:
     assert broken == []
 
 
-def test_a_question_is_chosen_answered_and_answered_better(page: Page, keep: Callable[[Page, str], None]) -> None:
+def test_a_question_is_chosen_answered_and_answered_better(page: Page, keep: Keep) -> None:
     page.goto("/")
     assert_accessible(page)
     keep(page, "questions")
@@ -78,7 +79,7 @@ def test_a_draft_outlives_the_page_and_markup_in_it_is_only_text(page: Page) -> 
     assert page.locator(".answer img").count() == 0
 
 
-def test_an_interview_leads_from_question_to_question_with_a_clock(page: Page, keep: Callable[[Page, str], None]) -> None:
+def test_an_interview_leads_from_question_to_question_with_a_clock(page: Page, keep: Keep) -> None:
     page.goto("/")
     page.get_by_label("Questions").fill("2")
     page.get_by_label("Minutes for each").fill("3")
@@ -93,12 +94,44 @@ def test_an_interview_leads_from_question_to_question_with_a_clock(page: Page, k
     page.get_by_role("link", name="Finish").click()
     interview = page.locator("section[data-of=run]")
     expect(interview.get_by_role("heading", name="This interview")).to_be_visible()
-    expect(interview.locator("li")).to_have_count(1)
+    expect(interview.locator("li")).to_have_count(2)
+    expect(interview.locator("li").first).to_contain_text("skipped")
+    expect(interview.locator(".over")).to_have_text("Mean of the questions that were answered: 1 of 2.")
+    expect(interview.locator(".mean")).to_have_text(re.compile(r"\d+ %"))
     assert_accessible(page)
     keep(page, "summary")
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Forget it").click()
     expect(page.get_by_text("Nothing yet")).to_be_visible()
+
+
+def test_loading_a_question_anew_gives_no_time_back_and_its_end_is_announced(page: Page, keep: Keep) -> None:
+    page.clock.install()
+    page.goto("/practice/dropout?of=2&minutes=1&run=0a&queue=optimiser")
+    expect(page.locator("#timer")).to_have_text("1:00")
+    page.clock.run_for(20_000)
+    expect(page.locator("#timer")).to_have_text("0:40")
+    page.reload()
+    expect(page.locator("#timer")).to_have_text("0:40")
+    button = page.get_by_role("button", name="Grade my answer")
+    before = button.bounding_box()
+    page.clock.run_for(41_000)
+    expect(page.get_by_role("alert")).to_have_text("Time is up. Finish your sentence and have it graded, or go on.")
+    assert button.bounding_box() == before, "nothing moves under a hand that is writing"
+    assert_accessible(page)
+    keep(page, "over")
+    page.get_by_role("link", name="Next question").click()
+    expect(page.locator("#timer")).to_have_text("1:00")
+
+
+def test_an_interview_of_skipped_questions_has_a_summary(open_page: OpenPage) -> None:
+    page = open_page()
+    page.goto("/practice/dropout?of=1&run=0b")
+    page.get_by_role("link", name="Finish").click()
+    interview = page.locator("section[data-of=run]")
+    expect(interview.locator(".over")).to_contain_text("0 of 1")
+    expect(interview.locator("li")).to_contain_text("skipped")
+    expect(page.locator("section[data-of=all]")).to_be_hidden()
 
 
 def test_an_answer_on_its_way_is_not_sent_again_and_the_focus_stays(open_page: OpenPage) -> None:
@@ -143,7 +176,7 @@ def test_the_pages_speak_german_where_the_browser_does(open_page: OpenPage) -> N
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_colours_have_contrast_by_day_and_by_night(scheme: str, open_page: OpenPage, keep: Callable[[Page, str], None]) -> None:
+def test_colours_have_contrast_by_day_and_by_night(scheme: str, open_page: OpenPage, keep: Keep) -> None:
     page = open_page(color_scheme=scheme)
     page.goto("/practice/dropout")
     page.get_by_label("Your answer").fill(GOOD)

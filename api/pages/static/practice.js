@@ -1,6 +1,9 @@
 // What the pages add where scripts run. Without this file every form still works; nothing of an answer leaves the origin.
 const HISTORY = "grader.history";
+// The questions that were seen in each interview, for those of them that were skipped.
+const RUNS = "grader.runs";
 const MOST_KEPT = 500;
+const MOST_RUNS = 50;
 
 const read = (name, fallback) => {
   try {
@@ -113,6 +116,15 @@ function remember({ item, question, topic, run }, score, answer) {
   return true;
 }
 
+// Keeps that a question of an interview was seen.
+function passing({ item, question, topic, run, of }) {
+  const runs = read(RUNS, {});
+  const seen = { [item]: { question, topic }, ...runs[run]?.seen };
+  delete runs[run];
+  const kept = [...Object.entries(runs), [run, { of: Number(of), seen }]].slice(-MOST_RUNS);
+  write(RUNS, Object.fromEntries(kept));
+}
+
 // Marks the questions of a list that were answered, with the best score.
 function marking(links) {
   const best = bestOf(read(HISTORY, []));
@@ -132,17 +144,24 @@ function bestOf(entries) {
 
 function summing(place) {
   const history = read(HISTORY, []);
-  if (!history.length) {
+  const interview = read(RUNS, {})[place.dataset.run];
+  if (!history.length && !interview) {
     place.append(Object.assign(document.createElement("p"), { className: "card", textContent: place.dataset.none }));
     return;
   }
   for (const section of place.querySelectorAll("section")) {
-    const entries = section.dataset.of === "run" ? history.filter(({ run }) => run === place.dataset.run) : history;
-    if (!entries.length) continue;
+    const isRun = section.dataset.of === "run";
+    const entries = isRun ? history.filter(({ run }) => run === place.dataset.run) : history;
     const best = bestOf(entries);
-    section.querySelector(".mean").textContent = percent(mean([...best.values()].map(({ score }) => score)));
+    const skipped = Object.entries(isRun && interview ? interview.seen : {}).filter(([item]) => !best.has(item));
+    if (!entries.length && !skipped.length) continue;
+    if (entries.length) section.querySelector(".mean").textContent = percent(mean([...best.values()].map(({ score }) => score)));
+    if (isRun && interview) {
+      const over = section.querySelector(".over");
+      over.textContent = place.dataset.over.replace("{n}", best.size).replace("{of}", interview.of);
+    }
     charting(section.querySelector(".chart"), best);
-    listing(section.querySelector(".questions"), best, place.dataset);
+    listing(section.querySelector(".questions"), best, skipped, place.dataset);
     section.hidden = false;
   }
   document.getElementById("export").addEventListener("click", () => {
@@ -153,7 +172,7 @@ function summing(place) {
     URL.revokeObjectURL(link.href);
   });
   document.getElementById("forget").addEventListener("click", () => {
-    localStorage.removeItem(HISTORY);
+    for (const name of [HISTORY, RUNS]) localStorage.removeItem(name);
     location.reload();
   });
 }
@@ -176,41 +195,56 @@ function charting(chart, best) {
   }
 }
 
-// The questions, those first that went worst: they are the ones to practise next.
-function listing(list, best, { practice, attempts }) {
-  for (const [item, { question: asked, score, attempts: n }] of [...best].sort(([, a], [, b]) => a.score - b.score)) {
-    const [line, link, question, tags, often, figure] = ["li", "a", "span", "span", "span", "span"].map((tag) => document.createElement(tag));
+// The questions, those first that were skipped or went worst: they are the ones to practise next.
+function listing(list, best, skipped, { practice, attempts, skipped: passed }) {
+  for (const [item, { question }] of skipped) list.append(line(practice + item, question, passed, "–"));
+  for (const [item, { question, score, attempts: n }] of [...best].sort(([, a], [, b]) => a.score - b.score)) {
     // An item of another bank than the one that ships is kept with the query that names it.
-    link.href = practice + item;
-    question.className = "asked";
-    question.textContent = asked ?? item;
-    tags.className = "tags";
-    often.className = "tag";
-    often.textContent = attempts.replace("{n}", n);
-    figure.className = "best";
-    figure.textContent = percent(score);
-    tags.append(often, " ", figure);
-    link.append(question, tags);
-    line.append(link);
-    list.append(line);
+    list.append(line(practice + item, question ?? item, attempts.replace("{n}", n), percent(score)));
   }
 }
 
-function timing(timer) {
-  const end = Date.now() + Number(timer.dataset.minutes) * 60_000;
+function line(address, asked, said, figure) {
+  const [entry, link, question, tags, tag, best] = ["li", "a", "span", "span", "span", "span"].map((name) => document.createElement(name));
+  link.href = address;
+  question.className = "asked";
+  question.textContent = asked;
+  tags.className = "tags";
+  tag.className = "tag";
+  tag.textContent = said;
+  best.className = "best";
+  best.textContent = figure;
+  tags.append(tag, " ", best);
+  link.append(question, tags);
+  entry.append(link);
+  return entry;
+}
+
+// The end is kept while the tab is open: loading the page anew gives no time back.
+function timing(timer, { run, item }) {
+  const name = `grader.end.${run}.${item}`;
+  let end = Date.now() + Number(timer.dataset.minutes) * 60_000;
+  try {
+    end = Number((run && sessionStorage.getItem(name)) || end);
+    if (run) sessionStorage.setItem(name, end);
+  } catch {
+    // A browser that keeps nothing begins again.
+  }
   const tick = () => {
     const left = Math.max(0, Math.round((end - Date.now()) / 1000));
     timer.textContent = left ? `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : timer.dataset.over;
     if (left) setTimeout(tick, 1000);
+    else document.getElementById("time-over").textContent = timer.dataset.said;
   };
   tick();
 }
 
 const form = document.getElementById("answer-form");
 if (form) answering(form);
+if (form?.dataset.run) passing(form.dataset);
 const history = document.getElementById("history");
 if (history) summing(history);
 marking(document.querySelectorAll("a[data-item]"));
 const timer = document.getElementById("timer");
-if (timer) timing(timer);
+if (timer) timing(timer, form.dataset);
 document.querySelectorAll(".result").forEach(pointing);
