@@ -18,6 +18,10 @@ from grader import AnswerGroup, Gradable, Slug, Verdict, effective_key_points
 WORTH: Mapping[Verdict, float] = {Verdict.COVERED: 1.0, Verdict.PARTIAL: 0.5, Verdict.MISSING: 0.0, Verdict.CONTRADICTED: 0.0}
 
 
+# What a button of the forms asks for: a decision, or the page again as it is filled in.
+Wish = Decision | Literal["look"]
+
+
 class Desk(BaseModel):
     """Which answers a reviewer is at: the filters of the queue, and the answer that was the last."""
 
@@ -47,7 +51,7 @@ class Desk(BaseModel):
 class Given(BaseModel):
     """What a reviewer filled in for one answer: `verdict` holds `id:verdict` for each key point."""
 
-    wish: Decision
+    wish: Wish
     seen: int = Field(ge=0)
     verdict: list[Annotated[str, StringConstraints(max_length=120)]] = Field(default_factory=list, max_length=30)
     mark: str = Field(default="", max_length=20)
@@ -60,7 +64,7 @@ class GivenToAll(BaseModel):
     `group` is the answer that the group began with on the page, so that the same group is open when the page comes back.
     """
 
-    wish: Decision
+    wish: Wish
     group: RowId | None = None
     # None at all is a slip that the page answers: as an error of the form it would lose what was filled in beside it.
     result: list[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}:[0-9]{1,4}$")]] = Field(
@@ -130,8 +134,15 @@ def points(result: StoredResult, item: Gradable, given: Given | None = None) -> 
 def review_of(result: StoredResult, item: Gradable, given: Given, reviewer: str | None) -> NewReview | str:
     """Return the review that a reviewer filled in, or the name of the string that says what is unclear about it.
 
-    Verdicts without a mark give the mark: the mean of what they are worth, weighted as the key points are.
+    Where nothing was decided the name is empty. Verdicts without a mark give the mark: the mean of what they are worth, weighted
+    as the key points are.
     """
+    if not isinstance(given.wish, Decision):
+        return ""
+    return _decided(result, item, given, given.wish, reviewer)
+
+
+def _decided(result: StoredResult, item: Gradable, given: Given, wish: Decision, reviewer: str | None) -> NewReview | str:
     machine = {each["id"]: each["verdict"] for each in result.result["key_points"]}
     chosen = _verdicts(given.verdict)
     if not chosen.keys() <= machine.keys() or not set(chosen.values()) <= {*Verdict}:
@@ -140,7 +151,7 @@ def review_of(result: StoredResult, item: Gradable, given: Given, reviewer: str 
     score = score_from_mark(given.mark, item)
     if isinstance(score, str):
         return score
-    if given.wish is Decision.ACCEPT:
+    if wish is Decision.ACCEPT:
         if changed or score is not None:
             return "review_changed"
         return NewReview(decision=Decision.ACCEPT, reviewer=reviewer, comment=given.comment)
@@ -151,8 +162,15 @@ def review_of(result: StoredResult, item: Gradable, given: Given, reviewer: str 
     return NewReview(decision=Decision.OVERRIDE, reviewer=reviewer, score=score, key_points=changed, comment=given.comment)
 
 
-def review_of_all(item: Gradable, given: GivenToAll, reviewer: str | None) -> NewReview | str:
-    """Return the review that is to be given to each answer of a group, or the name of the string that says what is unclear."""
+def review_of_all(item: Gradable | None, given: GivenToAll, reviewer: str | None) -> NewReview | str:
+    """Return the review that is to be given to each answer of a group, or the name of the string that says what is unclear.
+
+    Where nothing was decided the name is empty. The item is that of the chosen answers, None where there are none.
+    """
+    if not isinstance(given.wish, Decision):
+        return ""
+    if item is None:
+        return "review_none_chosen"
     score = score_from_mark(given.mark, item)
     if isinstance(score, str):
         return score
@@ -187,8 +205,10 @@ def group_of(
     places = [found.representative, *(at for at in found.members if at != found.representative)]
     ids = [results[at].id for at in places]
     chosen = set(ids) if given is None else given.seen().keys()
+    # Who only looked knows of no other reviews than before.
+    known = {**seen, **given.seen()} if given is not None and given.wish == "look" else seen
     members = [
-        Member(result=results[at], seen=seen[each], is_chosen=each in chosen) for at, each in zip(places, ids, strict=True)
+        Member(result=results[at], seen=known[each], is_chosen=each in chosen) for at, each in zip(places, ids, strict=True)
     ]
     marks = [float(member.result.result["mark"]) for member in members]
     return Group(members=members, given=given, lowest=min(marks), highest=max(marks), mean=sum(marks) / len(marks))

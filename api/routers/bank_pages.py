@@ -224,7 +224,9 @@ def _bank_page(request: Request, workshop: Workshop, shown: Mapping[str, object]
     sections: dict[str, list[Entry]] = {}
     for entry in entries:
         sections.setdefault(entry.item.section, []).append(entry)
-    context = {"bank": workshop.bank, "can_change": workshop.can_change, "sections": sections, **shown}
+    # Where a file was imported there is no page to go back to.
+    again = f"{base_of(request)}/banks/{workshop.bank.id}"
+    context = {"bank": workshop.bank, "can_change": workshop.can_change, "sections": sections, "again": again, **shown}
     return render(request, "bank.html", context, status=status)
 
 

@@ -92,13 +92,13 @@ def show_answer(request: Request, place: PlaceDep, results: ResultsDep, result_i
 def decide(
     request: Request, place: PlaceDep, results: ResultsDep, result_id: ResultPath, given: Annotated[Given, Form()]
 ) -> Response:
-    """Keep a decision and lead to the next answer.
+    """Keep a decision and lead to the next answer; where there is none, show the answer again with what was filled in.
 
     What is unclear, or was decided by somebody else meanwhile, is shown again with what was filled in.
     """
     result = results.get(result_id)
     review = review_of(result, place.reviews.item_of(result_id), given, place.reviewer)
-    refused, status = review if isinstance(review, str) else "", 422
+    refused, status = (review, 422) if isinstance(review, str) and review else ("", 200)
     if isinstance(review, NewReview):
         try:
             place.reviews.add_as_seen({result_id: given.seen}, review, key_name=place.reviewer)
@@ -122,9 +122,9 @@ def decide_group(request: Request, place: PlaceDep, grader: GraderDep, given: An
 
     What is unclear, or was decided by somebody else meanwhile, is shown again with the group open and what was filled in.
     """
-    chosen = next(iter(given.seen()), None)
-    review = "review_none_chosen" if chosen is None else review_of_all(place.reviews.item_of(chosen), given, place.reviewer)
-    refused, status = review if isinstance(review, str) else "", 422
+    item = next((place.reviews.item_of(result_id) for result_id in given.seen()), None)
+    review = review_of_all(item, given, place.reviewer)
+    refused, status = (review, 422) if isinstance(review, str) and review else ("", 200)
     if isinstance(review, NewReview):
         try:
             made = place.reviews.add_as_seen(given.seen(), review, key_name=place.reviewer)

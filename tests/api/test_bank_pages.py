@@ -294,6 +294,17 @@ def test_rows_keep_their_numbers_and_blank_ones_are_no_rows() -> None:
     assert [row.number for row in form.rows["point"]] == [0, 1]
 
 
+def test_another_language_keeps_what_is_not_saved(service: TestClient, bank: str) -> None:
+    page = service.get(f"{bank}/new").text
+    assert re.findall(r'form="item-form" name="wish" value="(\w+)"', page) == ["try", "look"], "Enter does not press the language"
+    [query] = re.findall(r'formaction="([^"]+)"[^>]*>Deutsch', page)
+    german = service.post(f"{bank}/new{query}", data={"wish": "look", "question": "Why do things rise?"})
+    assert '<html lang="de"' in german.text
+    assert "Why do things rise?</textarea>" in german.text
+    imported = service.post(f"{bank}/import", files={"file": ("a.jsonl", json.dumps(ITEM).encode())})
+    assert f'href="{bank}?lang=en"' in imported.text, "there is no page of an import to go back to"
+
+
 def test_pages_of_banks_speak_german(service: TestClient, bank: str) -> None:
     for address, said in (
         ("/banks", "Sammlung anlegen"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ def decide(service: TestClient, result_id: str, **given: Any) -> Any:
 
 def shown(page: str) -> str:
     """Return the id of the result that a page is about."""
-    [found] = re.findall(r'action="/review/answers/([0-9a-f]{32})', page)
+    [found] = re.findall(r' action="/review/answers/([0-9a-f]{32})', page)
     return str(found)
 
 
@@ -211,6 +212,26 @@ def test_a_group_that_is_refused_comes_back_as_it_was_filled_in(service: TestCli
     assert gone.status_code == 409
     assert "As one." in gone.text, "a comment is not lost with its group"
     assert [len(reviews(service, each)) for each in ids] == [1, 1]
+
+
+def test_another_language_keeps_what_was_filled_in_and_decides_nothing(service: TestClient, database: Database) -> None:
+    ids = waiting(service, database, ANSWER, "During training, random neurons are switched off.")
+    page = service.get(f"/review/answers/{ids[0]}").text
+    [address] = re.findall(r'formaction="([^"]+)"', page)
+    given = {"wish": "look", "seen": "0", "verdict": "regularisation:covered", "mark": "7", "comment": "Why not?"}
+    decide(service, ids[0])
+    german = service.post(unescape(address), data=given)
+    assert german.status_code == 200
+    assert '<html lang="de"' in german.text
+    assert 'value="regularisation:covered" data-worth="1.0" selected' in german.text
+    assert [text for text in ("Why not?", 'value="7"', 'name="seen" value="0"') if text not in german.text] == []
+    assert 'role="alert"' not in german.text
+    assert len(reviews(service, ids[0])) == 1
+    assert decide(service, ids[0], wish="override", mark="7").status_code == 409, "who looked has not seen the other's decision"
+    group = {"wish": "look", "group": ids[1], "mark": "", "comment": "As one."}
+    page = service.post("/review/groups?item_id=dropout&lang=en", data=group).text
+    assert "As one." in page
+    assert 'role="alert"' not in page
 
 
 def test_a_group_with_somebody_elses_answer_is_not_there(service: TestClient, database: Database) -> None:

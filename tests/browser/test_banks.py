@@ -114,3 +114,6 @@ def test_an_item_is_edited_without_scripts(open_page: OpenPage) -> None:
     expect(page.locator("[name='reference.0.text']")).to_have_value("Gravity pulls things down.")
     page.locator("aside").get_by_role("button", name="Try it").click()
     expect(page.locator("#tried .result .mark")).to_contain_text("/ 10")
+    page.get_by_role("button", name="Deutsch").click()
+    expect(page.get_by_role("button", name="Als Entwurf speichern")).to_be_visible()
+    expect(page.locator("[name='reference.0.text']")).to_have_value("Gravity pulls things down.")

@@ -163,6 +163,9 @@ def test_without_scripts_the_form_leads_to_the_result(open_page: OpenPage) -> No
     page.get_by_label("Your answer").fill(GOOD)
     page.get_by_role("button", name="Grade my answer").click()
     expect(page.locator(".result .mark")).to_contain_text("/ 10")
+    page.get_by_role("button", name="Deutsch").click()
+    expect(page.get_by_role("heading", name="Stichwörter")).to_be_visible()
+    expect(page.locator("textarea")).to_have_value(GOOD)
 
 
 def test_the_pages_speak_german_where_the_browser_does(open_page: OpenPage) -> None:

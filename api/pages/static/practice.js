@@ -45,6 +45,8 @@ function answering(form) {
   });
   const button = form.querySelector("button[type=submit]");
   form.addEventListener("submit", async (event) => {
+    // The button of another language sends the form for a page of its own.
+    if (event.submitter?.value === "look") return;
     event.preventDefault();
     // Pressed again while an answer is on its way: that would be the same attempt twice. The button is not disabled for it,
     // which would take the focus from whoever has just pressed it.
