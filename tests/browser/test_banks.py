@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from tests.browser.checks import SCREENS, Look, OpenPage, look_at
 
@@ -80,6 +80,37 @@ def test_marked_examples_that_change_are_shown_in_red(page: Page, look: Look) ->
     expect(page.locator(".again .has-changed").first).to_be_visible(timeout=30_000)
     expect(page.locator("#tried .result")).to_be_visible()
     look(page, "tried")
+
+
+def test_leaving_an_edited_item_asks_first(open_page: OpenPage) -> None:
+    page = open_page()
+    asked: list[str] = []
+
+    def leave(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", leave)
+    make_bank(page, "Leaving")
+    page.get_by_role("link", name="New question").click()
+    page.get_by_role("link", name="Leaving").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Leaving")
+    assert asked == [], "nothing was changed"
+    page.get_by_role("link", name="New question").click()
+    page.locator("textarea[name=question]").fill("Why?")
+    page.get_by_role("link", name="Leaving").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Leaving")
+    assert asked == ["beforeunload"]
+    page.get_by_role("link", name="New question").click()
+    page.locator("textarea[name=question]").fill("Why?")
+    page.get_by_role("button", name="Deutsch").click()
+    expect(page.get_by_role("button", name="Als Entwurf speichern")).to_be_visible()
+    assert asked == ["beforeunload"], "the form goes along"
+    # A browser asks for those only who have done something on the page.
+    page.locator("textarea[name=question]").click()
+    page.get_by_role("link", name="Leaving").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Leaving")
+    assert asked == ["beforeunload"] * 2, "what came back from a form is not saved"
 
 
 def test_lists_grow_by_a_button(open_page: OpenPage) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from axe_core_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 GOOD = "While training, dropout switches off a random share of the neurons, so that the network does not overfit."
 WIDTHS = {"desktop": {"width": 1200, "height": 900}, "phone": {"width": 390, "height": 844}}
@@ -79,6 +79,24 @@ def test_a_draft_outlives_the_page_and_markup_in_it_is_only_text(page: Page) -> 
     assert page.locator(".answer img").count() == 0
 
 
+def test_two_tabs_with_one_question_tell_each_other(open_page: OpenPage) -> None:
+    page = open_page()
+    page.goto("/practice/dropout")
+    page.get_by_label("Your answer").fill("The older one.")
+    other = page.context.new_page()
+    other.goto("/practice/dropout")
+    expect(other.get_by_label("Your answer")).to_have_value("The older one.")
+    other.get_by_label("Your answer").fill("The newer one.")
+    expect(page.get_by_text("This question is open in another tab")).to_be_visible()
+    expect(page.get_by_label("Your answer")).to_have_value("The older one.")
+    assert_accessible(page)
+    page.get_by_role("button", name="Take that one over").click()
+    expect(page.get_by_label("Your answer")).to_have_value("The newer one.")
+    expect(page.get_by_text("This question is open in another tab")).to_be_hidden()
+    page.get_by_label("Your answer").fill("The newest one.")
+    expect(other.get_by_text("This question is open in another tab")).to_be_visible()
+
+
 def test_an_interview_leads_from_question_to_question_with_a_clock(page: Page, keep: Keep) -> None:
     page.goto("/")
     page.get_by_label("Questions").fill("2")
@@ -100,9 +118,20 @@ def test_an_interview_leads_from_question_to_question_with_a_clock(page: Page, k
     expect(interview.locator(".mean")).to_have_text(re.compile(r"\d+ %"))
     assert_accessible(page)
     keep(page, "summary")
+    asked: list[str] = []
+
+    def refuse(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    page.once("dialog", refuse)
+    page.get_by_role("button", name="Delete my history").click()
+    assert "cannot be brought back" in asked[0]
+    expect(interview.locator("li")).to_have_count(2)
     page.once("dialog", lambda dialog: dialog.accept())
-    page.get_by_role("button", name="Forget it").click()
+    page.get_by_role("button", name="Delete my history").click()
     expect(page.get_by_text("Nothing yet")).to_be_visible()
+    assert page.evaluate("Object.keys(localStorage)") == [], "drafts are deleted, too"
 
 
 def test_loading_a_question_anew_gives_no_time_back_and_its_end_is_announced(page: Page, keep: Keep) -> None:

@@ -8,6 +8,9 @@ const PAUSE_MS = 450;
 let waiting;
 let asked;
 
+// What would be saved: the answer that it is tried with would not.
+const content = () => JSON.stringify([...new FormData(form)].filter(([name]) => name !== "candidate_answer"));
+
 function showProblems(page) {
   for (const shown of form.querySelectorAll(".field-error")) {
     const name = shown.id.slice("error-".length);
@@ -93,11 +96,24 @@ form.addEventListener("input", () => {
   clearTimeout(waiting);
   waiting = setTimeout(tryOut, PAUSE_MS);
 });
+// Null where all that is here is not saved, since it came back from a form.
+const saved = form.dataset.unsaved === undefined ? content() : null;
+let isSent = false;
 form.addEventListener("submit", (event) => {
   if (event.submitter?.value === "try") {
     event.preventDefault();
     clearTimeout(waiting);
     tryOut();
+  } else {
+    isSent = true;
   }
 });
+addEventListener("pageshow", () => {
+  isSent = false;
+});
+if (form.dataset.keeps !== undefined) {
+  addEventListener("beforeunload", (event) => {
+    if (!isSent && content() !== saved) event.preventDefault();
+  });
+}
 pointing();

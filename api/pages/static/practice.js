@@ -2,6 +2,7 @@
 const HISTORY = "grader.history";
 // The questions that were seen in each interview, for those of them that were skipped.
 const RUNS = "grader.runs";
+const DRAFT = "grader.draft.";
 const MOST_KEPT = 500;
 const MOST_RUNS = 50;
 
@@ -26,13 +27,24 @@ function answering(form) {
   const count = document.getElementById("count");
   const status = document.getElementById("status");
   const results = document.getElementById("results");
-  const draft = `grader.draft.${form.dataset.item}`;
+  const draft = DRAFT + form.dataset.item;
   const tell = () => {
     const words = field.value.trim() ? field.value.trim().split(/\s+/u).length : 0;
     count.textContent = form.dataset.words.replace("{n}", words);
   };
   if (!field.value) field.value = read(draft, "");
   tell();
+  // One draft is kept for a question, so the tab that writes last would quietly win: each tells what the other has.
+  const elsewhere = document.getElementById("elsewhere");
+  addEventListener("storage", ({ key }) => {
+    if (key === draft) elsewhere.hidden = [field.value, ""].includes(read(draft, ""));
+  });
+  elsewhere.querySelector("button").addEventListener("click", () => {
+    field.value = read(draft, field.value);
+    tell();
+    elsewhere.hidden = true;
+    field.focus();
+  });
   field.addEventListener("input", () => {
     write(draft, field.value);
     tell();
@@ -174,7 +186,9 @@ function summing(place) {
     URL.revokeObjectURL(link.href);
   });
   document.getElementById("forget").addEventListener("click", () => {
-    for (const name of [HISTORY, RUNS]) localStorage.removeItem(name);
+    if (!confirm(place.dataset.sure)) return;
+    const drafts = Object.keys(localStorage).filter((name) => name.startsWith(DRAFT));
+    for (const name of [HISTORY, RUNS, ...drafts]) localStorage.removeItem(name);
     location.reload();
   });
 }
