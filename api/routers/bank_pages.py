@@ -77,16 +77,16 @@ WorkshopDep = Annotated[Workshop, Depends(get_workshop)]
 @router.get("")
 def show_banks(request: Request, banks: BanksDep) -> Response:
     """Show all banks, and room for a new one."""
-    return render(request, "banks.html", {"banks": banks.list(), "refused": ""})
+    return render(request, "banks.html", {"banks": banks.list(), "given": None})
 
 
 @router.post("")
 def create_bank(request: Request, banks: BanksDep, new: Annotated[NewBank, Form()]) -> Response:
-    """Make an empty bank, and show it."""
+    """Make an empty bank, and show it; where there is one of its name, show what was filled in."""
     try:
         bank = banks.create(new)
-    except BankExistsError as error:
-        return render(request, "banks.html", {"banks": banks.list(), "refused": str(error)}, status=409)
+    except BankExistsError:
+        return render(request, "banks.html", {"banks": banks.list(), "given": new}, status=409)
     return RedirectResponse(f"{base_of(request)}/banks/{bank.id}", status_code=303)
 
 

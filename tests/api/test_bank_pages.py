@@ -67,7 +67,9 @@ def test_banks_are_listed_and_made(service: TestClient) -> None:
     assert "Physics &lt;b&gt;I&lt;/b&gt;" in service.get("/banks").text
     again = service.post("/banks", data=BANK)
     assert again.status_code == 409
-    assert "There is a bank &#39;physics&#39; already." in again.text
+    assert "There is a bank physics already; choose another short name." in again.text
+    assert 'value="Physics &lt;b&gt;I&lt;/b&gt;"' in again.text
+    assert "Es gibt schon eine Sammlung physics" in service.post("/banks?lang=de", data=BANK).text
     assert service.post("/banks", data={"id": "No Slug", "title": "x"}).status_code == 422
 
 

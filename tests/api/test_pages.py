@@ -6,6 +6,7 @@ import html
 import random
 from collections.abc import Callable
 from importlib.resources import files
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -81,6 +82,11 @@ def test_reference_answer_stays_hidden_where_the_item_does_not_say_otherwise(shi
     ("address", "status", "said"),
     [
         ("/practice/no-such-item", 404, "There is no such question."),
+        ("/?bank=none", 404, "There is no such bank."),
+        ("/banks/none", 404, "There is no such bank."),
+        ("/banks/shipped/items/none", 404, "There is no such question."),
+        (f"/review/answers/{'0' * 32}", 404, "There is no such answer."),
+        (f"/batches/{'0' * 32}", 404, "There is no such batch."),
         ("/practice/dropout?of=99", 422, "Something in the address"),
         ("/interview?count=0", 422, "Something in the address"),
     ],
@@ -90,6 +96,36 @@ def test_a_refusal_is_a_page(client: TestClient, address: str, status: int, said
     assert response.status_code == status
     assert response.headers["content-type"].startswith("text/html")
     assert said in response.text
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_an_unknown_address_is_a_page_for_browsers_and_a_problem_for_programs(
+    client: TestClient, assert_problem: Callable[..., Any], language: str
+) -> None:
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8", "accept-language": language}
+    for method, address, status in (("GET", "/nowhere", 404), ("GET", "/batches/check/x/y/z", 404), ("PUT", "/banks", 405)):
+        response = client.request(method, address, headers=browser)
+        assert response.status_code == status
+        assert response.headers["content-type"].startswith("text/html")
+        assert "unsafe-inline" not in response.headers["content-security-policy"]
+        assert words_of(language)["refused"] in response.text
+    assert words_of(language)["refused_unknown"] in client.get("/nowhere", headers=browser).text
+    assert "allow" in client.put("/banks", headers=browser).headers
+    assert_problem(client.get("/nowhere"), 404, "route-not-found")
+    assert_problem(client.get("/v1/nowhere", headers=browser), 404, "route-not-found")
+    assert_problem(client.get("/v1/items/none", headers=browser), 404, "item-not-found")
+
+
+def test_a_refusal_leads_back_to_where_its_reader_was(client: TestClient) -> None:
+    for address, section in (
+        ("/banks/none", "banks"),
+        (f"/review/answers/{'0' * 32}", "review"),
+        (f"/batches/{'0' * 32}", "batches"),
+    ):
+        assert f'<a class="button primary" href="/{section}">' in client.get(address).text
+    assert 'class="button primary"' not in client.get("/practice/none").text
+    refused = client.post("/banks/none/import", files={"file": ("a.csv", b"")})
+    assert 'href="/banks?lang=de"' in refused.text, "there is no page at the address of an import"
 
 
 def test_too_long_an_answer_is_refused_with_a_sentence(client: TestClient) -> None:
@@ -167,7 +203,7 @@ def test_every_language_has_the_same_strings_with_the_same_places() -> None:
 def test_every_string_is_used() -> None:
     folder = files("api.pages") / "templates"
     templates = "".join(entry.read_text(encoding="utf-8") for entry in folder.iterdir())
-    families = ("difficulty_", "grade_", "verdict_", "state_", "wish_", "rows_", "review_", "part_", "kind_", "sort_")
+    families = ("difficulty_", "grade_", "verdict_", "state_", "wish_", "rows_", "review_", "part_", "kind_", "sort_", "unknown_")
     assert [name for name in words_of("en") if f"t.{name}" not in templates and not name.startswith(families)] == []
 
 
