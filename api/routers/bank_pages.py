@@ -22,12 +22,13 @@ from api.errors import BankExistsError, BankReadOnlyError, DraftChangedError, In
 from api.keys import Access, Scope
 from api.pages.access import guard
 from api.pages.changes import changes_of
+from api.pages.field_problems import problem_of_answer
 from api.pages.item_form import ItemForm
 from api.pages.rendering import KeyedPageRoute, base_of, render
 from api.pages.trying import try_out
 from api.providers import BanksDep, DraftsDep
 from api.schemas import ItemId
-from grader import MAX_ANSWER_CHARS, Difficulty, Grader, ImportFormat, InvalidAnswerError, suggest_key_points
+from grader import MAX_ANSWER_CHARS, Difficulty, Grader, ImportFormat, suggest_key_points
 from grader.items import ReferenceKind
 
 _IMPORTS: Mapping[str, ImportFormat] = {
@@ -188,7 +189,11 @@ def _edit(request: Request, workshop: Workshop, grader: Grader, item_id: str | N
             _, problems = form.item()
     elif given.get("wish") == "more":
         form.add_blank()
-    shown |= {"problems": problems, **_tried(workshop, grader, entry, form, given.get("candidate_answer", ""))}
+    # Browsers send line ends as they were on paper tape, and count them as one character.
+    answer = given.get("candidate_answer", "").replace("\r\n", "\n")
+    if wrong := problem_of_answer(answer):
+        problems["candidate_answer"], answer = wrong, ""
+    shown |= {"problems": problems, **_tried(workshop, grader, entry, form, answer)}
     return _item_page(request, workshop, entry, form, shown, status=status)
 
 
@@ -200,11 +205,7 @@ def _tried(workshop: Workshop, grader: Grader, entry: Entry | None, form: ItemFo
     published = None if entry is None else entry.published
     reviewed = workshop.asking.may(Scope.REVIEW)
     examples = workshop.drafts.examples(workshop.bank.id, entry.item.id, reviewed=reviewed) if entry is not None else []
-    try:
-        tried = try_out(grader, gradable, answer.replace("\r\n", "\n"), published=published, examples=examples)
-    except InvalidAnswerError as error:
-        return {"problems": {"candidate_answer": str(error)}}
-    return {"tried": tried}
+    return {"tried": try_out(grader, gradable, answer, published=published, examples=examples)}
 
 
 def _import(request: Request, workshop: Workshop, data: bytes, kind: ImportFormat) -> Response:

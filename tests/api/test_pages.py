@@ -203,7 +203,20 @@ def test_every_language_has_the_same_strings_with_the_same_places() -> None:
 def test_every_string_is_used() -> None:
     folder = files("api.pages") / "templates"
     templates = "".join(entry.read_text(encoding="utf-8") for entry in folder.iterdir())
-    families = ("difficulty_", "grade_", "verdict_", "state_", "wish_", "rows_", "review_", "part_", "kind_", "sort_", "unknown_")
+    families = (
+        "difficulty_",
+        "grade_",
+        "verdict_",
+        "state_",
+        "wish_",
+        "rows_",
+        "review_",
+        "part_",
+        "kind_",
+        "sort_",
+        "unknown_",
+        "problem_",
+    )
     assert [name for name in words_of("en") if f"t.{name}" not in templates and not name.startswith(families)] == []
 
 

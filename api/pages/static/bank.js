@@ -18,6 +18,8 @@ function showProblems(page) {
     if (shown.textContent !== found) shown.textContent = found;
     const field = form.elements[name];
     if (!(field instanceof HTMLElement)) continue;
+    const folded = field.closest("details");
+    if (found && folded) folded.open = true;
     if (found) field.setAttribute("aria-invalid", "true");
     else field.removeAttribute("aria-invalid");
   }
