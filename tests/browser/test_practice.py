@@ -208,6 +208,21 @@ def test_the_pages_speak_german_where_the_browser_does(open_page: OpenPage) -> N
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_evidence_and_verdicts_can_be_read_on_paper(scheme: str, open_page: OpenPage, keep: Keep) -> None:
+    page = open_page(color_scheme=scheme)
+    page.goto("/practice/dropout")
+    page.get_by_label("Your answer").fill(GOOD)
+    page.get_by_role("button", name="Grade my answer").click()
+    expect(page.locator(".result mark").first).to_be_visible()
+    page.emulate_media(media="print")
+    expect(page.locator(".result mark").first).to_have_css("border-bottom-style", "solid")
+    expect(page.locator(".result .verdict").first).to_have_css("border-top-style", "solid")
+    # Browsers print no grounds: the words stand on white, by night too.
+    expect(page.locator(".result .answer")).to_have_css("color", "rgb(26, 32, 48)")
+    keep(page, "paper")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_have_contrast_by_day_and_by_night(scheme: str, open_page: OpenPage, keep: Keep) -> None:
     page = open_page(color_scheme=scheme)
     page.goto("/practice/dropout")
