@@ -85,7 +85,7 @@ def test_the_shipped_bank_can_be_read_and_tried_and_not_changed(service: TestCli
     assert edit(service, address, "save").status_code == 409
     tried = edit(service, address, "try", candidate_answer="Random neurons are switched off during training.")
     assert tried.status_code == 200
-    assert f"0 of {len(shipped_bank.responses['dropout'])} get another mark" in tried.text
+    assert f"Marks that are not as by the published question: 0 of {len(shipped_bank.responses['dropout'])}" in tried.text
 
 
 def test_markup_is_shown_and_never_run(service: TestClient, bank: str) -> None:
@@ -254,7 +254,7 @@ def test_trying_shows_the_unsaved_item_at_work(service: TestClient, bank: str) -
     service.post(f"/v1/results/{result_id}/reviews", json={"decision": "override", "score": 0.9})
     address = f"{bank}/items/gravity"
     same = edit(service, address, "try").text
-    assert "0 of 1 get another mark" in same
+    assert "Marks that are not as by the published question: 0 of 1" in same
     changed = edit(
         service,
         address,
@@ -264,7 +264,7 @@ def test_trying_shows_the_unsaved_item_at_work(service: TestClient, bank: str) -
         point__0__keywords="magic",
     )
     assert '<tr class="has-changed"><td dir="auto"><span class="clipped">Magic.' in changed.text
-    assert "1 of 1 get another mark" in changed.text
+    assert "Marks that are not as by the published question: 1 of 1" in changed.text
     assert 'class="card result' in changed.text
     assert service.get("/v1/results").json()["results"][0]["candidate_answer"] == "Magic.", "nothing tried is stored"
     service.delete("/v1/subjects/s1")
@@ -289,10 +289,10 @@ def test_a_file_is_imported_or_every_problem_shown(service: TestClient, bank: st
         return service.post(f"{bank}/import", files={"file": (name, content.encode())})
 
     good = json.dumps({**ITEM, "id": "falling"}) + "\n" + json.dumps(ITEM) + "\n"
-    assert "2 read and kept as drafts; 1 of them are published as they are." in send("a.jsonl", good).text
+    assert "Read and kept as drafts: 2. Published as they are already: 1." in send("a.jsonl", good).text
     bad = send("a.jsonl", json.dumps({**ITEM, "topic": ""}) + "\n<b>no json\n")
     assert bad.status_code == 422
-    assert "Nothing was imported; 2 things are wrong:" in bad.text
+    assert "Nothing was imported. What is wrong (2):" in bad.text
     assert "line 1, topic: String should have at least 1 character" in bad.text
     assert send("a.xlsx", "x").status_code == 422
     assert service.post(f"{bank}/import", data={"file": "no file"}).status_code == 400

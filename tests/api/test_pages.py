@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import random
+import re
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
@@ -13,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from api.keys import Scope
 from api.pages.practice import interview, pieces, point_name, revealed, sections
+from api.pages.rendering import FOLDER
 from api.pages.words import LANGUAGES, language_for, words_of
 from grader import Grader, Item, ItemBank
 
@@ -198,6 +200,11 @@ def test_every_language_has_the_same_strings_with_the_same_places() -> None:
             assert sorted(part.split("}")[0] for part in text.split("{")[1:]) == sorted(
                 part.split("}")[0] for part in english[name].split("{")[1:]
             )
+
+
+def test_german_is_polite_and_has_one_word_for_one_thing() -> None:
+    said = " ".join([*words_of("de").values(), (FOLDER / "static" / "widget.js").read_text(encoding="utf-8")])
+    assert not re.search(r"\b([Dd]ein\w*|[Dd]u|Kernaussage\w*|Prüfer)\b", said)
 
 
 def test_every_string_is_used() -> None:

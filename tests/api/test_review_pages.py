@@ -63,7 +63,7 @@ def test_answers_are_shown_one_after_the_other(service: TestClient, database: Da
     )
     assert [text for text in said if text not in page] == []
     assert shown(service.get(f"/review?cursor={first}").text) == second
-    assert "You have seen all that waits; 2 are still undecided." in service.get(f"/review?cursor={second}").text
+    assert "You have seen all that waits. Still undecided: 2." in service.get(f"/review?cursor={second}").text
 
 
 def test_markup_is_shown_and_never_run(service: TestClient, database: Database) -> None:
@@ -154,7 +154,7 @@ def test_groups_are_marked_at_once_each_answer_by_itself(service: TestClient, da
     same = [ANSWER, "During training, random neurons are switched off.", "random neurons are switched off during training"]
     ids = waiting(service, database, *same, "It is a loss function for regression.")
     page = service.get("/review/groups?item_id=dropout").text
-    assert "Of 4 waiting answers 1 stand alone; the others are in groups: 1." in page
+    assert "Waiting: 4. In groups: 1. Alone: 1." in page
     assert sorted(re.findall(r'name="result" value="([0-9a-f]{32}):0"', page)) == sorted(ids[:3])
     given = {"wish": "override", "mark": "5", "comment": "As one.", "result": [f"{each}:0" for each in ids[:2]]}
     response = service.post("/review/groups?item_id=dropout", data=given, follow_redirects=False)

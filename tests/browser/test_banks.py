@@ -132,7 +132,7 @@ def test_a_file_is_imported(page: Page, look: Look, tmp_path: Path, request: pyt
     page.get_by_text("Import a file").click()
     page.set_input_files("#file", table)
     page.get_by_role("button", name="Import", exact=True).click()
-    expect(page.get_by_text("1 read and kept as drafts")).to_be_visible()
+    expect(page.get_by_text("Read and kept as drafts: 1.")).to_be_visible()
     look(page, "imported")
 
 

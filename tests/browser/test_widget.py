@@ -187,7 +187,7 @@ def test_without_a_way_to_a_token_the_widget_says_so(bare: Bare, school: School)
 
 def test_german_and_right_to_left_pages(bare: Bare, keep: Keep) -> None:
     page = bare(item_id="dropout", token_url="/token", dir="rtl", language="de-AT")
-    first(page).get_by_label("Deine Antwort").fill(GOOD)
+    first(page).get_by_label("Ihre Antwort").fill(GOOD)
     first(page).get_by_role("button", name="Antwort bewerten").click()
     expect(first(page).get_by_role("status")).to_have_text(re.compile("von 10 Punkten"))
     bar, score = first(page).locator(".bar").bounding_box(), first(page).locator(".bar .score").bounding_box()

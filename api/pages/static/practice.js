@@ -30,7 +30,7 @@ function answering(form) {
   const draft = DRAFT + form.dataset.item;
   const tell = () => {
     const words = field.value.trim() ? field.value.trim().split(/\s+/u).length : 0;
-    count.textContent = form.dataset.words.replace("{n}", words);
+    count.textContent = words === 1 ? form.dataset.word : form.dataset.words.replace("{n}", words);
   };
   if (!field.value) field.value = read(draft, "");
   tell();

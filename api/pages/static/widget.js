@@ -35,7 +35,7 @@ const WORDS = {
     failed: "The grader cannot be reached. Your answer is still here; try again.",
   },
   de: {
-    answer: "Deine Antwort",
+    answer: "Ihre Antwort",
     hint: "Ganze Sätze, in eigenen Worten. Strg + Enter bewertet.",
     words: (n) => `${n} ${n === 1 ? "Wort" : "Wörter"}`,
     grade: "Antwort bewerten",
@@ -44,9 +44,9 @@ const WORDS = {
     again: "Noch einmal versuchen",
     score: (percent, low, high) => `Wert ${percent} %; ein Mensch gäbe wohl zwischen ${low} und ${high} %.`,
     said: (grade, mark, most) => `${grade}: ${mark} von ${most} Punkten.`,
-    doubt: "Hier ist der Prüfer unsicher; ein Mensch sollte darauf sehen.",
-    points: "Kernaussagen",
-    yours: "Deine Worte",
+    doubt: "Hier ist sich das Programm nicht sicher; ein Mensch sollte es ansehen.",
+    points: "Kernpunkte",
+    yours: "Ihre Worte",
     excellent: "Ausgezeichnet",
     good: "Gut",
     fair: "Ordentlich",
@@ -59,7 +59,7 @@ const WORDS = {
     expired: "Die Zeit für diese Frage ist um. Bitte die Seite neu laden.",
     refused: "Diese Frage kann hier nicht bewertet werden.",
     busy: "Gerade werden viele Antworten bewertet. Bitte gleich noch einmal versuchen.",
-    failed: "Der Prüfer ist nicht erreichbar. Die Antwort ist noch da; bitte noch einmal versuchen.",
+    failed: "Das Programm ist nicht erreichbar. Die Antwort ist noch da; bitte noch einmal versuchen.",
   },
 };
 
