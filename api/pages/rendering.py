@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from api.errors import SignInNeededError
 from api.pages.access import enter, is_visitor, signed_in_as
-from api.pages.practice import point_name
+from api.pages.practice import point_name, told
 from api.pages.words import LANGUAGES, language_for, words_of
 from api.problems import Problem, problem_of
 from grader import GraderError
@@ -35,6 +35,7 @@ PAGE_HEADERS = {
 STATIC = StaticFiles(directory=FOLDER / "static")
 _templates = Jinja2Templates(directory=FOLDER / "templates")
 _templates.env.filters["point_name"] = point_name
+_templates.env.filters["told"] = told
 _COOKIE = "language"
 # Each with a page of its own at its address, and a string of its name.
 _SECTIONS = ("batches", "review", "banks")

@@ -13,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.keys import Scope
-from api.pages.practice import interview, pieces, point_name, revealed, sections
+from api.pages.practice import interview, pieces, point_name, revealed, sections, told
 from api.pages.rendering import FOLDER
 from api.pages.words import LANGUAGES, language_for, words_of
 from grader import Grader, Item, ItemBank
@@ -171,6 +171,29 @@ def test_the_pieces_of_an_answer_join_to_the_answer(real_grader: Grader, shipped
     assert "".join(piece.text for piece in cut) == answer
     proven = {number for piece in cut for number in piece.points}
     assert proven == {n for n, point in enumerate(result.key_points, start=1) if point.evidence}
+
+
+def test_feedback_is_told_by_what_it_is_for(real_grader: Grader, shipped_bank: ItemBank) -> None:
+    item = shipped_bank.get("dropout")
+    corrections = [each.feedback for each in item.misconceptions]
+    lines = real_grader.grade(item, f"It adds neurons. {item.misconceptions[0].text}").feedback
+    found = told(lines, corrections)
+    assert corrections[0] in found.wrong
+    assert any(line.startswith("Nothing was found about") for line in found.following)
+    assert sorted([*found.said, *found.wrong, *found.following]) == sorted(lines)
+    denied = told(real_grader.grade(item, "Dropout never switches off neurons and it does not reduce overfitting.").feedback)
+    assert any(line.startswith("Check what you say about") for line in denied.wrong)
+    assert not any("“" in line for line in [*found.said, *denied.said]), "what is said of a key point is advice"
+
+
+def test_parts_of_the_feedback_have_headings_in_the_language_of_the_page(client: TestClient) -> None:
+    answer = {"candidate_answer": "Dropout never switches off neurons and it does not reduce overfitting."}
+    page = client.post("/practice/dropout?lang=de", data=answer).text
+    assert "<h3>Richtigstellen</h3>" in page
+    assert '<ul class="feedback" lang="en">' in page
+    assert "<h3>Ihre Worte</h3>" in page
+    blank = client.post("/practice/dropout?lang=en", data={"candidate_answer": " . "}).text
+    assert "Score 0 %; a person would most likely give 0 %." in blank
 
 
 def test_a_key_point_is_named_by_its_id() -> None:

@@ -165,6 +165,20 @@ def test_an_interview_of_skipped_questions_has_a_summary(open_page: OpenPage) ->
     expect(page.locator("section[data-of=all]")).to_be_hidden()
 
 
+def test_an_answer_that_is_cut_is_said_to_be(open_page: OpenPage) -> None:
+    page = open_page()
+    page.goto("/practice/dropout")
+    page.get_by_label("Your answer").fill("word " * 3_999 + "word")
+    expect(page.locator("#full")).to_be_empty()
+    page.get_by_label("Your answer").focus()
+    page.keyboard.insert_text(" and more than fits")
+    assert len(page.get_by_label("Your answer").input_value()) == 20_000
+    expect(page.locator("#full")).to_have_text("An answer holds 20,000 characters; what is beyond them was left out.")
+    assert_accessible(page)
+    page.get_by_label("Your answer").fill("Short.")
+    expect(page.locator("#full")).to_be_empty()
+
+
 def test_an_answer_on_its_way_is_not_sent_again_and_the_focus_stays(open_page: OpenPage) -> None:
     page = open_page()
     page.goto("/practice/dropout")

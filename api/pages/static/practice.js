@@ -34,6 +34,12 @@ function answering(form) {
   };
   if (!field.value) field.value = read(draft, "");
   tell();
+  // What is beyond the limit the browser leaves out without a word.
+  const full = document.getElementById("full");
+  field.addEventListener("input", () => {
+    const most = field.maxLength.toLocaleString(document.documentElement.lang);
+    full.textContent = field.value.length < field.maxLength ? "" : form.dataset.full.replace("{most}", most);
+  });
   // One draft is kept for a question, so the tab that writes last would quietly win: each tells what the other has.
   const elsewhere = document.getElementById("elsewhere");
   addEventListener("storage", ({ key }) => {

@@ -16,6 +16,7 @@ const WORDS = {
     loading: "The question is being loaded …",
     again: "Try again",
     score: (percent, low, high) => `Score ${percent} %; a person would most likely give between ${low} and ${high} %.`,
+    exact: (percent, low) => `Score ${percent} %; a person would most likely give ${low} %.`,
     said: (grade, mark, most) => `${grade}: ${mark} of ${most} marks.`,
     doubt: "The grader is not sure here; a person should look.",
     points: "Key points",
@@ -43,6 +44,7 @@ const WORDS = {
     loading: "Die Frage wird geladen …",
     again: "Noch einmal versuchen",
     score: (percent, low, high) => `Wert ${percent} %; ein Mensch gäbe wohl zwischen ${low} und ${high} %.`,
+    exact: (percent, low) => `Wert ${percent} %; ein Mensch gäbe wohl ${low} %.`,
     said: (grade, mark, most) => `${grade}: ${mark} von ${most} Punkten.`,
     doubt: "Hier ist sich das Programm nicht sicher; ein Mensch sollte es ansehen.",
     points: "Kernpunkte",
@@ -325,7 +327,7 @@ class AnswerGrader extends HTMLElement {
   #shown(answer, result) {
     const words = this.#words;
     const [score, low, high] = [result.score, result.interval.low, result.interval.high].map(percent);
-    const sentence = words.score(score, low, high);
+    const sentence = low === high ? words.exact(score, low) : words.score(score, low, high);
     const bar = make("div", { class: "bar", role: "img", "aria-label": sentence }, make("i", { class: "range" }), make("i", { class: "score" }));
     for (const [name, value] of Object.entries({ score, low, high })) bar.style.setProperty(`--${name}`, `${value}%`);
     const mark = make("span", { class: "mark", dir: "ltr" }, make("b", {}, String(result.mark)), ` / ${result.max_mark}`);
