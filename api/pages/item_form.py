@@ -100,6 +100,12 @@ class ItemForm:
         for group, (_, names) in GROUPS.items():
             self._append(group, dict.fromkeys(names, ""))
 
+    def remove(self, row: str) -> None:
+        """Take a row out by its group and number, as in `point.3`; one that is not there is no mistake."""
+        group, _, number = row.partition(".")
+        if group in self.rows:
+            self.rows[group] = [each for each in self.rows[group] if str(each.number) != number]
+
     def fill_empty(self) -> None:
         """Add a blank row to every list that has none, to be filled in or copied."""
         for group, (_, names) in GROUPS.items():

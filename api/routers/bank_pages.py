@@ -40,6 +40,8 @@ _IMPORTS: Mapping[str, ImportFormat] = {
 # Every list of an item at its longest takes some four hundred fields.
 _MOST_FIELDS = 1_000
 _MOST_PROBLEMS = 100
+# Before the row that a button takes out, as in `remove.point.3`.
+_REMOVE = "remove."
 
 BankPath = Annotated[BankId, Path()]
 _SLOT = Depends(take_slot, scope="function")
@@ -92,9 +94,9 @@ def create_bank(request: Request, banks: BanksDep, new: Annotated[NewBank, Form(
 
 
 @router.get("/{bank_id}")
-def show_bank(request: Request, workshop: WorkshopDep, published: int | None = None) -> Response:
+def show_bank(request: Request, workshop: WorkshopDep, *, published: int | None = None, discarded: bool = False) -> Response:
     """Show the items of a bank."""
-    return _bank_page(request, workshop, {"published": published})
+    return _bank_page(request, workshop, {"published": published, "discarded": discarded})
 
 
 @router.post("/{bank_id}/import", dependencies=[_SLOT])
@@ -109,6 +111,13 @@ async def import_items(request: Request, workshop: WorkshopDep) -> Response:
             raise InvalidTableError(f"The file's name must end in {', '.join(_IMPORTS)}.")
         data = await file.read()
     return await run_in_threadpool(_import, request, workshop, data, kind)
+
+
+@router.post("/{bank_id}/archive")
+def archive(request: Request, workshop: WorkshopDep) -> Response:
+    """Grade nothing with a bank any more, and show it as it stays."""
+    workshop.banks.archive(workshop.bank.id)
+    return RedirectResponse(f"{base_of(request)}/banks/{workshop.bank.id}", status_code=303)
 
 
 @router.get("/{bank_id}/publish")
@@ -146,6 +155,18 @@ def show_item(request: Request, workshop: WorkshopDep, item_id: ItemId, *, saved
     """Show an item with all that it holds."""
     entry = workshop.drafts.entry(workshop.bank.id, item_id)
     return _item_page(request, workshop, entry, ItemForm.of(entry.item), {"saved": saved})
+
+
+@router.post("/{bank_id}/items/{item_id}/discard")
+def discard(request: Request, workshop: WorkshopDep, item_id: ItemId, seen: Annotated[str, Form(max_length=64)] = "") -> Response:
+    """Delete the draft that was looked at; where it has changed since, show what there is now."""
+    try:
+        workshop.drafts.discard(workshop.bank.id, item_id, seen=seen)
+    except DraftChangedError:
+        entry = workshop.drafts.entry(workshop.bank.id, item_id)
+        again = f"{base_of(request)}/banks/{workshop.bank.id}/items/{item_id}"
+        return _item_page(request, workshop, entry, ItemForm.of(entry.item), {"kept": True, "again": again}, status=409)
+    return RedirectResponse(f"{base_of(request)}/banks/{workshop.bank.id}?discarded=true", status_code=303)
 
 
 @router.post("/{bank_id}/new", dependencies=[_SLOT])
@@ -189,6 +210,9 @@ def _edit(request: Request, workshop: Workshop, grader: Grader, item_id: str | N
             _, problems = form.item()
     elif given.get("wish") == "more":
         form.add_blank()
+    elif (wish := given.get("wish", "")).startswith(_REMOVE):
+        form.remove(wish.removeprefix(_REMOVE))
+        _, problems = form.item()
     # Browsers send line ends as they were on paper tape, and count them as one character.
     answer = given.get("candidate_answer", "").replace("\r\n", "\n")
     if wrong := problem_of_answer(answer):

@@ -243,9 +243,59 @@ def test_a_new_item_is_made_and_does_not_replace_another(service: TestClient, ba
     new = dict(_sent(ItemForm.of(Item.model_validate({**ITEM, "id": "falling"}))))
     made = service.post(f"{bank}/new", data={**new, "wish": "save"}, follow_redirects=False)
     assert made.headers["location"] == f"{bank}/items/falling?saved=true"
-    assert "A new question with 2 reference answers and 1 key points." in service.get(f"{bank}/publish").text
+    page = service.get(f"{bank}/publish").text
+    assert "A new question; this is all of it." in page
+    said = ("Gravity pulls them.", "Gravity pulls things down. [1]\ngravity | P(A|B)\npull", "short", "Physics", "Forces")
+    assert [text for text in said if f"<ins>{text}" not in page and f"({text})" not in page] == []
     assert service.post(f"{bank}/new", data={**new, "id": "gravity", "wish": "save"}).status_code == 409
     assert error(service.post(f"{bank}/new", data={"wish": "save"}).text, "id") == "This has to be filled in."
+
+
+def test_a_draft_is_discarded(service: TestClient, bank: str) -> None:
+    address = f"{bank}/items/gravity"
+    assert "Discard" not in service.get(address).text, "there is no draft"
+    edit(service, address, "save", topic="Draft")
+    page = service.get(address).text
+    assert "The published question stays as it is." in page
+    seen = fields(page)["seen"]
+    edit(service, address, "save", topic="Later draft")
+    late = service.post(f"{address}/discard", data={"seen": seen})
+    assert late.status_code == 409
+    assert "This is how it is now." in late.text
+    assert 'value="Later draft"' in late.text
+    done = service.post(f"{address}/discard", data={"seen": fields(late.text)["seen"]})
+    assert "The draft is gone." in done.text
+    assert 'value="Physics"' in service.get(address).text
+    assert service.post(f"{address}/discard", data={"seen": seen}).status_code == 409
+    new = dict(_sent(ItemForm.of(Item.model_validate({**ITEM, "id": "falling"}))))
+    service.post(f"{bank}/new", data={**new, "wish": "save"})
+    page = service.get(f"{bank}/items/falling").text
+    assert "nothing of this question is left" in page
+    assert service.post(f"{bank}/items/falling/discard", data={"seen": fields(page)["seen"]}).status_code == 200
+    assert service.get(f"{bank}/items/falling").status_code == 404
+    assert service.post("/banks/shipped/items/dropout/discard", data={"seen": ""}).status_code == 409
+
+
+def test_a_bank_is_archived(service: TestClient, bank: str) -> None:
+    assert "Archive this bank" in service.get(bank).text
+    assert "Archive this bank" not in service.get("/banks/shipped").text
+    page = service.post(f"{bank}/archive").text
+    assert "This bank is archived" in page
+    assert "Archive this bank" not in page
+    assert service.get("/v1/banks/physics").json()["archived"] is True
+    assert service.post("/banks/shipped/archive").status_code == 409
+    assert service.post(f"{bank}/archive", headers={"origin": "https://evil.example"}).status_code == 401
+
+
+def test_a_row_is_taken_out_by_its_button(service: TestClient, bank: str) -> None:
+    address = f"{bank}/items/gravity"
+    assert 'name="wish" value="remove.point.0"' in service.get(address).text
+    page = edit(service, address, "remove.point.0", point__3__id="air", point__3__text="Air slows bodies.").text
+    given = fields(page)
+    assert "point.0.id" not in given
+    assert given["point.3.text"] == "Air slows bodies."
+    for nothing in ("remove.point.9", "remove.none.1", "remove."):
+        assert fields(edit(service, address, nothing).text)["point.0.id"] == "pull"
 
 
 def test_trying_shows_the_unsaved_item_at_work(service: TestClient, bank: str) -> None:

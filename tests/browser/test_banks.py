@@ -68,6 +68,15 @@ def test_an_item_is_written_tried_and_published(page: Page, look: Look, request:
     page.get_by_role("link", name="Publish").click()
     expect(page.locator(".changes del").first).to_be_visible()
     look(page, "publish-changed")
+    page.get_by_role("link", name="Why do things fall?").click()
+    page.get_by_text("Discard this draft").click()
+    look(page, "discard")
+    page.get_by_role("button", name="Discard it").click()
+    expect(page.get_by_text("The draft is gone.")).to_be_visible()
+    page.get_by_text("Archive this bank").click()
+    look(page, "archive")
+    page.get_by_role("button", name="Archive it").click()
+    expect(page.get_by_text("This bank is archived")).to_be_visible()
 
 
 def test_marked_examples_that_change_are_shown_in_red(page: Page, look: Look) -> None:
@@ -122,6 +131,15 @@ def test_lists_grow_by_a_button(open_page: OpenPage) -> None:
     expect(page.locator("[name='point.3.id']")).to_be_focused()
     expect(page.locator("[name='point.3.text']")).to_have_value("")
     expect(page.get_by_role("button", name="Room for one more of each")).to_be_hidden()
+    section.get_by_role("button", name="Remove").nth(1).click()
+    expect(section.locator(".entry")).to_have_count(3)
+    expect(page.locator("[name='point.1.id']")).to_have_count(0)
+    section.get_by_role("button", name="Remove").nth(2).click()
+    section.get_by_role("button", name="Remove").nth(1).click()
+    section.get_by_role("button", name="Remove").click()
+    expect(section.locator(".entry")).to_have_count(1)
+    expect(page.locator("[name='point.0.id']")).to_have_value("")
+    expect(page.locator("[id='error-key_points']")).to_have_text("At least 1 needed.")
 
 
 def test_a_file_is_imported(page: Page, look: Look, tmp_path: Path, request: pytest.FixtureRequest) -> None:
