@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -55,7 +56,13 @@ def test_a_question_is_chosen_answered_and_answered_better(page: Page, keep: Kee
     assert earlier is not None
     assert later is not None
     assert page.viewport_size is not None
-    assert (earlier["y"] == later["y"]) == (page.viewport_size["width"] > 1_000), "side by side where there is room"
+    is_wide = page.viewport_size["width"] > 1_000
+    assert (earlier["y"] == later["y"]) == is_wide, "side by side where there is room"
+    if is_wide:
+        assert (
+            page.evaluate("new Set([...document.querySelectorAll('.gauge')].map((bar) => bar.getBoundingClientRect().y)).size")
+            == 1
+        )
     page.get_by_text("Show a reference answer").first.click()
     expect(page.locator("details p").first).to_be_visible()
     page.goto("/")
@@ -163,6 +170,32 @@ def test_an_interview_of_skipped_questions_has_a_summary(open_page: OpenPage) ->
     expect(interview.locator(".over")).to_contain_text("0 of 1")
     expect(interview.locator("li")).to_contain_text("skipped")
     expect(page.locator("section[data-of=all]")).to_be_hidden()
+
+
+def test_pages_without_much_on_them_have_no_holes(page: Page) -> None:
+    page.goto("/history")
+    expect(page.get_by_text("Nothing yet")).to_be_visible()
+    expect(page.locator("footer")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "there is nothing to scroll to"
+    page.goto("/")
+    gap = """() => [...document.querySelectorAll("a[data-item]")].map((link) =>
+        link.getBoundingClientRect().right - [...link.querySelectorAll(".tag")].at(-1).getBoundingClientRect().right)"""
+    if page.viewport_size == WIDTHS["desktop"]:
+        assert max(page.evaluate(gap)) < 25, "no room is kept at the end of a row for a score that is not there"
+
+
+def test_what_scripts_add_moves_nothing(page: Page) -> None:
+    attempt = {"item": "dropout", "question": "What is dropout?", "topic": "Basics", "run": "", "score": 0.5, "answer": "x"}
+    page.add_init_script(f"localStorage.setItem('grader.history', {json.dumps(json.dumps([attempt]))})")
+    page.add_init_script(
+        "window.moved = 0; new PerformanceObserver((list) => list.getEntries().forEach((e) => { window.moved += e.value; }))"
+        ".observe({ type: 'layout-shift', buffered: true })"
+    )
+    for address, added in (("/", "[data-item=dropout] .best"), ("/history", ".history .best"), ("/practice/dropout", "#count")):
+        page.goto(address)
+        expect(page.locator(added)).not_to_be_empty()
+        page.wait_for_timeout(300)
+        assert page.evaluate("window.moved") < 0.005, address
 
 
 def test_an_answer_that_is_cut_is_said_to_be(open_page: OpenPage) -> None:

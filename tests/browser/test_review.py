@@ -59,6 +59,12 @@ def test_answers_are_reviewed_by_keyboard_alone(page: Page, api: APIRequestConte
     page.goto("/review")
     expect(page.locator(".desk .row")).to_have_text("0 reviewed, 3 left")
     look(page, "answer")
+    answer, notice = (page.locator(f"article {name}").first.bounding_box() for name in (".answer", ".notice"))
+    assert answer is not None
+    assert notice is not None
+    assert notice["y"] > answer["y"] + answer["height"] + 8, "the notice does not touch the answer"
+    if page.viewport_size == SCREENS["desktop"]["viewport"]:
+        expect(page.locator("#decision")).to_have_css("position", "sticky")
     seen = []
     for _ in range(3):
         seen.append(page.locator("article .answer").first.inner_text())

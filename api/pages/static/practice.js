@@ -163,6 +163,7 @@ function bestOf(entries) {
 }
 
 function summing(place) {
+  place.classList.add("told");
   const history = read(HISTORY, []);
   const interview = read(RUNS, {})[place.dataset.run];
   if (!history.length && !interview) {
