@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
 from api.bank_shapes import SHIPPED, BankId
 from api.review_shapes import Comment, Decision, KeyPointReview, NewReview, QueueFilter
@@ -18,8 +19,20 @@ from grader import AnswerGroup, Gradable, Slug, Verdict, effective_key_points
 WORTH: Mapping[Verdict, float] = {Verdict.COVERED: 1.0, Verdict.PARTIAL: 0.5, Verdict.MISSING: 0.0, Verdict.CONTRADICTED: 0.0}
 
 
+_UNTYPED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 # What a button of the forms asks for: a decision, or the page again as it is filled in.
 Wish = Decision | Literal["look"]
+
+
+def _as_typed(text: object) -> object:
+    """Take out what no keyboard writes and some programs copy, and the second half of line ends, which browsers do not count.
+
+    A comment that is refused for them would be lost to somebody who cannot see them.
+    """
+    return _UNTYPED.sub(" ", text.replace("\r\n", "\n")) if isinstance(text, str) else text
+
+
+TypedComment = Annotated[Comment, BeforeValidator(_as_typed)]
 
 
 class Desk(BaseModel):
@@ -55,7 +68,7 @@ class Given(BaseModel):
     seen: int = Field(ge=0)
     verdict: list[Annotated[str, StringConstraints(max_length=120)]] = Field(default_factory=list, max_length=30)
     mark: str = Field(default="", max_length=20)
-    comment: Comment = ""
+    comment: TypedComment = ""
 
 
 class GivenToAll(BaseModel):
@@ -71,7 +84,7 @@ class GivenToAll(BaseModel):
         default_factory=list, max_length=100
     )
     mark: str = Field(default="", max_length=20)
-    comment: Comment = ""
+    comment: TypedComment = ""
 
     def seen(self) -> dict[str, int]:
         """Return how many reviews of each answer the reviewer knows of."""

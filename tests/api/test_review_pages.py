@@ -87,7 +87,7 @@ def test_decisions_are_kept_and_lead_to_the_next_answer(service: TestClient, dat
     assert shown(page) == second
     assert "Kept: 1 decided." in page
     [kept] = reviews(service, first)
-    assert (kept["decision"], kept["comment"], kept["reviewer"]) == ("accept", "Right.\r\nYes.", "local")
+    assert (kept["decision"], kept["comment"], kept["reviewer"]) == ("accept", "Right.\nYes.", "local")
     decide(service, second, wish="override", mark="6.5")
     assert (reviews(service, second)[0]["mark"], reviews(service, second)[0]["key_points"]) == (6.5, [])
     given = ["regularisation:covered", "random-switch-off:covered", "robust-features:partial"]
@@ -121,6 +121,12 @@ def test_what_is_unclear_is_said_and_nothing_is_kept(
     assert response.status_code == 422
     assert said in response.text
     assert reviews(service, result_id) == []
+
+
+def test_a_comment_is_not_refused_for_what_cannot_be_seen(service: TestClient, database: Database) -> None:
+    [result_id] = waiting(service, database, ANSWER)
+    assert decide(service, result_id, comment="Copied\x0bfrom elsewhere." + "\r\n" * 2_480).status_code == 303
+    assert reviews(service, result_id)[0]["comment"] == "Copied from elsewhere." + "\n" * 2_480
 
 
 def test_of_two_reviewers_at_once_the_second_is_told_and_nothing_is_lost(service: TestClient, database: Database) -> None:
