@@ -26,7 +26,7 @@ from api.jobs.work import Work
 from api.keys import KEYLESS, ensure_tenant, has_keys
 from api.metrics import Metrics
 from api.middleware import MAX_BODY_BYTES, BodyLimit, SecurityHeaders, TokenCors
-from api.pages.rendering import STATIC
+from api.pages import rendering
 from api.rates import Rates
 from api.routers import (
     bank_pages,
@@ -95,6 +95,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # Set by whoever runs the server, before it waits for what is in progress.
     app.state.stopping = Event()
     problems.install(app)
+    rendering.install(app)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, max_upload_bytes=settings.max_upload_bytes)
     app.add_middleware(
         CORSMiddleware,
@@ -108,7 +109,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(logs.RequestLog, metrics=metrics)
     for module in _ROUTES:
         app.include_router(module.router)
-    app.mount("/static", STATIC, name="static")
+    app.mount("/static", rendering.STATIC, name="static")
     return app
 
 

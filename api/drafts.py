@@ -108,6 +108,27 @@ class Drafts:
                 raise DraftChangedError
             draft_item(session, bank, item)
 
+    def discard(self, bank_id: str, item_id: str, *, seen: str) -> None:
+        """Delete the draft of an item: what is published stays, and an item that never was is gone.
+
+        Args:
+            bank_id: The bank.
+            item_id: The item.
+            seen: The fingerprint of the draft that is to go.
+
+        Raises:
+            BankNotFoundError: If the tenant has no bank of this id.
+            BankReadOnlyError: If the bank cannot be changed.
+            DraftChangedError: If somebody has saved, published or discarded the draft meanwhile.
+        """
+        with self.store.write() as session:
+            bank = find_open_bank(session, bank_id, lock=True)
+            query = select(ItemVersion).where(ItemVersion.bank_row_id == bank.id, ItemVersion.item_id == item_id)
+            draft = session.scalar(query.where(ItemVersion.state == ItemState.DRAFT))
+            if draft is None or fingerprint(draft.body) != seen:
+                raise DraftChangedError
+            session.delete(draft)
+
     def examples(self, bank_id: str, item_id: str, *, reviewed: bool) -> list[MarkedExample]:
         """Return answers to an item that people marked, each text once.
 

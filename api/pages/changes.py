@@ -26,7 +26,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemChanges:
-    """A draft with what it changes; a new item changes nothing that there was."""
+    """A draft with what it changes; of a new item that is all that it says."""
 
     item: Item
     is_new: bool
@@ -43,7 +43,7 @@ def changes_of(entry: Entry) -> ItemChanges:
         for kind, name in names
         if old.get((kind, name), "") != new.get((kind, name), "")
     ]
-    return ItemChanges(item=entry.item, is_new=entry.published is None, changes=tuple(found) if entry.published else ())
+    return ItemChanges(item=entry.item, is_new=entry.published is None, changes=tuple(found))
 
 
 def _parts(item: Item) -> Iterator[tuple[tuple[str, str], str]]:

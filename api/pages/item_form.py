@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from api.pages.field_problems import FieldProblem, problem_of_detail
 from grader import Gradable, Item, KeyPoint
 
 PLAIN = ("id", "topic", "section", "difficulty", "question", "max_mark", "mark_step", "reveal_reference")
@@ -99,6 +100,12 @@ class ItemForm:
         for group, (_, names) in GROUPS.items():
             self._append(group, dict.fromkeys(names, ""))
 
+    def remove(self, row: str) -> None:
+        """Take a row out by its group and number, as in `point.3`; one that is not there is no mistake."""
+        group, _, number = row.partition(".")
+        if group in self.rows:
+            self.rows[group] = [each for each in self.rows[group] if str(each.number) != number]
+
     def fill_empty(self) -> None:
         """Add a blank row to every list that has none, to be filled in or copied."""
         for group, (_, names) in GROUPS.items():
@@ -115,7 +122,7 @@ class ItemForm:
             found[part] = [_entry(row) for row in self.rows[group] if not row.is_blank]
         return found
 
-    def item(self) -> tuple[Item | None, dict[str, str]]:
+    def item(self) -> tuple[Item | None, dict[str, FieldProblem]]:
         """Return the item that the form makes, or None, and what is wrong by the names of fields; `item` is none of them."""
         try:
             return Item.model_validate(self.data()), {}
@@ -133,13 +140,26 @@ class ItemForm:
         rows = self.rows[group]
         rows.append(Row(rows[-1].number + 1 if rows else 0, values))
 
-    def _problems(self, error: ValidationError) -> dict[str, str]:
-        problems: dict[str, str] = {}
-        for detail in error.errors(include_url=False, include_context=False, include_input=False):
+    def _problems(self, error: ValidationError) -> dict[str, FieldProblem]:
+        problems: dict[str, FieldProblem] = {}
+        for detail in error.errors(include_url=False, include_input=False):
             name, line = self._place(detail["loc"])
-            message = detail["msg"].removeprefix("Value error, ")
-            problems.setdefault(name, f"{line}: {message}" if line else message)
+            problem = problem_of_detail(detail, line)
+            problems.setdefault(self._place_of_rule(problem) or name, problem)
         return problems
+
+    def _place_of_rule(self, problem: FieldProblem) -> str | None:
+        """Return the name of the field that a rule about the whole item is best told beside, if it is one."""
+        match problem.kind:
+            case "step":
+                return "mark_step"
+            case "kind":
+                return "reference_answers"
+            case "twice":
+                group = _PART[problem.values["part"]]
+                rows = [row for row in self.rows[group] if row.values["id"] == problem.values["id"]]
+                return f"{group}.{rows[-1].number}.id"
+        return None
 
     def _place(self, loc: tuple[int | str, ...]) -> tuple[str, int]:
         """Return the name of the field that a place in an item is shown in, and its line there from 1, or 0."""

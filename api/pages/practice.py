@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -12,6 +12,9 @@ from grader import Gradable, GradingResult, Item
 from grader.items import ReferenceKind
 
 MAX_INTERVIEW = 20
+# How the library's sentences begin that are about key points; a test grades answers to hold them to it.
+_WRONG = "Check what you say about "
+_NEXT = ("Say more about ", "Nothing was found about ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,15 @@ class Piece:
 
     text: str
     points: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Feedback by what it is for: how the answer is, what in it has to be put right, and what it should say next."""
+
+    said: tuple[str, ...]
+    wrong: tuple[str, ...]
+    following: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +76,14 @@ def _cut(answer: str, spans: Sequence[tuple[int, int, int]]) -> list[Piece]:
         Piece(text=answer[start:end], points=tuple(dict.fromkeys(n for s, e, n in spans if s <= start and end <= e)))
         for start, end in pairwise(cuts)
     ]
+
+
+def told(feedback: Sequence[str], corrections: Collection[str] = ()) -> Told:
+    """Return feedback by what it is for; `corrections` is what the item has to say about misconceptions."""
+    wrong = [line for line in feedback if line in corrections or line.startswith(_WRONG)]
+    following = [line for line in feedback if line not in wrong and line.startswith(_NEXT)]
+    said = [line for line in feedback if line not in wrong and line not in following]
+    return Told(said=tuple(said), wrong=tuple(wrong), following=tuple(following))
 
 
 def revealed(item: Gradable, answer: str) -> str | None:

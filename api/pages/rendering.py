@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from fastapi import Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
@@ -18,9 +18,9 @@ from starlette.exceptions import HTTPException
 from api.errors import SignInNeededError
 from api.pages.access import enter, is_visitor, signed_in_as
 from api.pages.charts import histogram
-from api.pages.practice import point_name
+from api.pages.practice import point_name, told
 from api.pages.words import LANGUAGES, language_for, words_of
-from api.problems import problem_of
+from api.problems import Problem, problem_of
 from grader import GraderError
 
 FOLDER = Path(__file__).parent
@@ -37,7 +37,10 @@ STATIC = StaticFiles(directory=FOLDER / "static")
 _templates = Jinja2Templates(directory=FOLDER / "templates")
 _templates.env.filters["point_name"] = point_name
 _templates.env.globals["histogram"] = histogram
+_templates.env.filters["told"] = told
 _COOKIE = "language"
+# Each with a page of its own at its address, and a string of its name.
+_SECTIONS = ("batches", "review", "banks")
 
 
 class PageRoute(APIRoute):
@@ -56,11 +59,10 @@ class PageRoute(APIRoute):
                     following += f"?{request.url.query}"
                 page = render(request, "sign_in.html", {"following": following, "said": "needed"}, status=401)
             except (HTTPException, GraderError) as error:
-                problem = problem_of(error)
-                page = render(request, "refused.html", {"problem": problem}, status=problem.status)
+                page = refuse(request, problem_of(error))
                 page.headers.update(getattr(error, "headers", None) or {})
             except RequestValidationError:
-                page = render(request, "refused.html", {"problem": None}, status=422)
+                page = refuse(request, None)
             return page
 
         return showing
@@ -98,6 +100,32 @@ def render(request: Request, template: str, context: Mapping[str, object], *, st
     if asked in LANGUAGES:
         page.set_cookie(_COOKIE, language, max_age=31_536_000, samesite="lax", httponly=True)
     return page
+
+
+def refuse(request: Request, problem: Problem | None) -> HTMLResponse:
+    """Return the page that says what did not work and leads back to where its reader was; None is a form that cannot be read."""
+    path = request.url.path.removeprefix(base_of(request))
+    section = next((name for name in _SECTIONS if path == f"/{name}" or path.startswith(f"/{name}/")), "")
+    # What was sent has no page of its own to be shown in another language.
+    again = {} if request.method == "GET" else {"again": f"{base_of(request)}/{section}"}
+    status = 422 if problem is None else problem.status
+    return render(request, "refused.html", {"problem": problem, "section": section, **again}, status=status)
+
+
+def install(app: FastAPI) -> None:
+    """Show browsers a page where there is nothing at an address, or nothing for that method; programs get their problem."""
+    as_problem = cast("Callable[[Request, Exception], Response]", app.exception_handlers[HTTPException])
+
+    def answer(request: Request, error: Exception) -> Response:
+        response = as_problem(request, error)
+        is_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(f"{base_of(request)}/v1/")
+        if not is_page or type(error) is not HTTPException or error.status_code not in (404, 405):
+            return response
+        page = refuse(request, Problem.model_validate_json(bytes(response.body)))
+        page.headers.update(error.headers or {})
+        return page
+
+    app.add_exception_handler(HTTPException, answer)
 
 
 def base_of(request: Request) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
 from api.bank_shapes import SHIPPED, BankId
 from api.jobs.summary import BINS, bin_of
@@ -17,6 +18,22 @@ from grader import AnswerGroup, Gradable, Slug, Verdict, effective_key_points
 
 # What a verdict is worth where a reviewer gives verdicts and no mark. A contradiction earns nothing, as silence does.
 WORTH: Mapping[Verdict, float] = {Verdict.COVERED: 1.0, Verdict.PARTIAL: 0.5, Verdict.MISSING: 0.0, Verdict.CONTRADICTED: 0.0}
+
+
+_UNTYPED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# What a button of the forms asks for: a decision, or the page again as it is filled in.
+Wish = Decision | Literal["look"]
+
+
+def _as_typed(text: object) -> object:
+    """Take out what no keyboard writes and some programs copy, and the second half of line ends, which browsers do not count.
+
+    A comment that is refused for them would be lost to somebody who cannot see them.
+    """
+    return _UNTYPED.sub(" ", text.replace("\r\n", "\n")) if isinstance(text, str) else text
+
+
+TypedComment = Annotated[Comment, BeforeValidator(_as_typed)]
 
 
 class Desk(BaseModel):
@@ -48,24 +65,35 @@ class Desk(BaseModel):
 class Given(BaseModel):
     """What a reviewer filled in for one answer: `verdict` holds `id:verdict` for each key point."""
 
-    wish: Decision
+    wish: Wish
     seen: int = Field(ge=0)
     verdict: list[Annotated[str, StringConstraints(max_length=120)]] = Field(default_factory=list, max_length=30)
     mark: str = Field(default="", max_length=20)
-    comment: Comment = ""
+    comment: TypedComment = ""
 
 
 class GivenToAll(BaseModel):
-    """What a reviewer filled in for a group of answers: `result` holds `id:reviews seen` for each that is marked."""
+    """What a reviewer filled in for a group of answers: `result` holds `id:reviews seen` for each that is chosen.
 
-    wish: Decision
-    result: list[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}:[0-9]{1,4}$")]] = Field(min_length=1, max_length=100)
+    `group` is the answer that the group began with on the page, so that the same group is open when the page comes back.
+    """
+
+    wish: Wish
+    group: RowId | None = None
+    # None at all is a slip that the page answers: as an error of the form it would lose what was filled in beside it.
+    result: list[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}:[0-9]{1,4}$")]] = Field(
+        default_factory=list, max_length=100
+    )
     mark: str = Field(default="", max_length=20)
-    comment: Comment = ""
+    comment: TypedComment = ""
 
     def seen(self) -> dict[str, int]:
         """Return how many reviews of each answer the reviewer knows of."""
         return {result_id: int(count) for result_id, count in (each.split(":") for each in self.result)}
+
+    def is_about(self, result_ids: Collection[str]) -> bool:
+        """Tell whether a group of these answers is the one that was filled in; others may have taken answers out of it since."""
+        return self.group in result_ids or not self.seen().keys().isdisjoint(result_ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,20 +110,22 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """An answer of a group, and how many reviews it has."""
+    """An answer of a group, how many reviews it has, and whether it is among those to be marked."""
 
     result: StoredResult
     seen: int
+    is_chosen: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """Answers that say the same, the most typical one first; marks are the machine's.
 
-    `histogram` counts the scores in equal bins over [0, 1].
+    `histogram` counts the scores in equal bins over [0, 1]; `given` is what was filled in for the group.
     """
 
     members: Sequence[Member]
+    given: GivenToAll | None
     histogram: Sequence[int]
     lowest: float
     highest: float
@@ -122,8 +152,15 @@ def points(result: StoredResult, item: Gradable, given: Given | None = None) -> 
 def review_of(result: StoredResult, item: Gradable, given: Given, reviewer: str | None) -> NewReview | str:
     """Return the review that a reviewer filled in, or the name of the string that says what is unclear about it.
 
-    Verdicts without a mark give the mark: the mean of what they are worth, weighted as the key points are.
+    Where nothing was decided the name is empty. Verdicts without a mark give the mark: the mean of what they are worth, weighted
+    as the key points are.
     """
+    if not isinstance(given.wish, Decision):
+        return ""
+    return _decided(result, item, given, given.wish, reviewer)
+
+
+def _decided(result: StoredResult, item: Gradable, given: Given, wish: Decision, reviewer: str | None) -> NewReview | str:
     machine = {each["id"]: each["verdict"] for each in result.result["key_points"]}
     chosen = _verdicts(given.verdict)
     if not chosen.keys() <= machine.keys() or not set(chosen.values()) <= {*Verdict}:
@@ -132,7 +169,7 @@ def review_of(result: StoredResult, item: Gradable, given: Given, reviewer: str 
     score = score_from_mark(given.mark, item)
     if isinstance(score, str):
         return score
-    if given.wish is Decision.ACCEPT:
+    if wish is Decision.ACCEPT:
         if changed or score is not None:
             return "review_changed"
         return NewReview(decision=Decision.ACCEPT, reviewer=reviewer, comment=given.comment)
@@ -143,15 +180,22 @@ def review_of(result: StoredResult, item: Gradable, given: Given, reviewer: str 
     return NewReview(decision=Decision.OVERRIDE, reviewer=reviewer, score=score, key_points=changed, comment=given.comment)
 
 
-def review_of_all(item: Gradable, given: GivenToAll, reviewer: str | None) -> NewReview | str:
-    """Return the review that is to be given to each answer of a group, or the name of the string that says what is unclear."""
+def review_of_all(item: Gradable | None, given: GivenToAll, reviewer: str | None) -> NewReview | str:
+    """Return the review that is to be given to each answer of a group, or the name of the string that says what is unclear.
+
+    Where nothing was decided the name is empty. The item is that of the chosen answers, None where there are none.
+    """
+    if not isinstance(given.wish, Decision):
+        return ""
+    if item is None:
+        return "review_none_chosen"
     score = score_from_mark(given.mark, item)
     if isinstance(score, str):
         return score
     if given.wish is Decision.ACCEPT and score is not None:
         return "review_changed"
     if given.wish is Decision.OVERRIDE and score is None:
-        return "review_bad_mark"
+        return "review_no_mark"
     return NewReview(decision=given.wish, reviewer=reviewer, score=score, comment=given.comment)
 
 
@@ -172,14 +216,23 @@ def score_from_mark(text: str, item: Gradable) -> float | str | None:
     return mark / item.max_mark if 0 <= mark <= item.max_mark else "review_bad_mark"
 
 
-def group_of(results: Sequence[StoredResult], seen: Mapping[str, int], found: AnswerGroup) -> Group:
-    """Return a group of answers for showing."""
+def group_of(
+    results: Sequence[StoredResult], seen: Mapping[str, int], found: AnswerGroup, given: GivenToAll | None = None
+) -> Group:
+    """Return a group of answers for showing, with what was filled in for it."""
     places = [found.representative, *(at for at in found.members if at != found.representative)]
-    members = [Member(result=results[at], seen=seen[results[at].id]) for at in places]
+    ids = [results[at].id for at in places]
+    chosen = set(ids) if given is None else given.seen().keys()
+    # Who only looked knows of no other reviews than before.
+    known = {**seen, **given.seen()} if given is not None and given.wish == "look" else seen
+    members = [
+        Member(result=results[at], seen=known[each], is_chosen=each in chosen) for at, each in zip(places, ids, strict=True)
+    ]
     marks = [float(member.result.result["mark"]) for member in members]
     bins = [bin_of(member.result.result["score"]) for member in members]
     return Group(
         members=members,
+        given=given,
         histogram=[bins.count(n) for n in range(BINS)],
         lowest=min(marks),
         highest=max(marks),

@@ -35,9 +35,13 @@ class Again:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """What an item does as it stands in the form; no result where no answer was written."""
+    """What an item does as it stands in the form; no result where no answer was written.
+
+    `corrections` is what the item has to say about misconceptions.
+    """
 
     max_mark: int
+    corrections: Sequence[str]
     result: GradingResult | None
     pieces: Sequence[Piece]
     again: Sequence[Again]
@@ -73,7 +77,13 @@ def try_out(grader: Grader, item: Gradable, answer: str, *, published: Item | No
         )
         for example, old, new in zip(examples, before, now, strict=True)
     ]
-    return Tried(max_mark=item.max_mark, result=result, pieces=() if result is None else pieces(answer, result), again=again)
+    return Tried(
+        max_mark=item.max_mark,
+        corrections=[each.feedback for each in item.misconceptions],
+        result=result,
+        pieces=() if result is None else pieces(answer, result),
+        again=again,
+    )
 
 
 def _marks(trying: Grader, item: Item, texts: Sequence[str]) -> tuple[float, ...]:

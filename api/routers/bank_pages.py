@@ -22,12 +22,13 @@ from api.errors import BankExistsError, BankReadOnlyError, DraftChangedError, In
 from api.keys import Access, Scope
 from api.pages.access import guard
 from api.pages.changes import changes_of
+from api.pages.field_problems import problem_of_answer
 from api.pages.item_form import ItemForm
 from api.pages.rendering import KeyedPageRoute, base_of, render
 from api.pages.trying import try_out
 from api.providers import BanksDep, DraftsDep
 from api.schemas import ItemId
-from grader import MAX_ANSWER_CHARS, Difficulty, Grader, ImportFormat, InvalidAnswerError, suggest_key_points
+from grader import MAX_ANSWER_CHARS, Difficulty, Grader, ImportFormat, suggest_key_points
 from grader.items import ReferenceKind
 
 _IMPORTS: Mapping[str, ImportFormat] = {
@@ -39,6 +40,8 @@ _IMPORTS: Mapping[str, ImportFormat] = {
 # Every list of an item at its longest takes some four hundred fields.
 _MOST_FIELDS = 1_000
 _MOST_PROBLEMS = 100
+# Before the row that a button takes out, as in `remove.point.3`.
+_REMOVE = "remove."
 
 BankPath = Annotated[BankId, Path()]
 _SLOT = Depends(take_slot, scope="function")
@@ -77,23 +80,23 @@ WorkshopDep = Annotated[Workshop, Depends(get_workshop)]
 @router.get("")
 def show_banks(request: Request, banks: BanksDep) -> Response:
     """Show all banks, and room for a new one."""
-    return render(request, "banks.html", {"banks": banks.list(), "refused": ""})
+    return render(request, "banks.html", {"banks": banks.list(), "given": None})
 
 
 @router.post("")
 def create_bank(request: Request, banks: BanksDep, new: Annotated[NewBank, Form()]) -> Response:
-    """Make an empty bank, and show it."""
+    """Make an empty bank, and show it; where there is one of its name, show what was filled in."""
     try:
         bank = banks.create(new)
-    except BankExistsError as error:
-        return render(request, "banks.html", {"banks": banks.list(), "refused": str(error)}, status=409)
+    except BankExistsError:
+        return render(request, "banks.html", {"banks": banks.list(), "given": new}, status=409)
     return RedirectResponse(f"{base_of(request)}/banks/{bank.id}", status_code=303)
 
 
 @router.get("/{bank_id}")
-def show_bank(request: Request, workshop: WorkshopDep, published: int | None = None) -> Response:
+def show_bank(request: Request, workshop: WorkshopDep, *, published: int | None = None, discarded: bool = False) -> Response:
     """Show the items of a bank."""
-    return _bank_page(request, workshop, {"published": published})
+    return _bank_page(request, workshop, {"published": published, "discarded": discarded})
 
 
 @router.post("/{bank_id}/import", dependencies=[_SLOT])
@@ -108,6 +111,13 @@ async def import_items(request: Request, workshop: WorkshopDep) -> Response:
             raise InvalidTableError(f"The file's name must end in {', '.join(_IMPORTS)}.")
         data = await file.read()
     return await run_in_threadpool(_import, request, workshop, data, kind)
+
+
+@router.post("/{bank_id}/archive")
+def archive(request: Request, workshop: WorkshopDep) -> Response:
+    """Grade nothing with a bank any more, and show it as it stays."""
+    workshop.banks.archive(workshop.bank.id)
+    return RedirectResponse(f"{base_of(request)}/banks/{workshop.bank.id}", status_code=303)
 
 
 @router.get("/{bank_id}/publish")
@@ -145,6 +155,18 @@ def show_item(request: Request, workshop: WorkshopDep, item_id: ItemId, *, saved
     """Show an item with all that it holds."""
     entry = workshop.drafts.entry(workshop.bank.id, item_id)
     return _item_page(request, workshop, entry, ItemForm.of(entry.item), {"saved": saved})
+
+
+@router.post("/{bank_id}/items/{item_id}/discard")
+def discard(request: Request, workshop: WorkshopDep, item_id: ItemId, seen: Annotated[str, Form(max_length=64)] = "") -> Response:
+    """Delete the draft that was looked at; where it has changed since, show what there is now."""
+    try:
+        workshop.drafts.discard(workshop.bank.id, item_id, seen=seen)
+    except DraftChangedError:
+        entry = workshop.drafts.entry(workshop.bank.id, item_id)
+        again = f"{base_of(request)}/banks/{workshop.bank.id}/items/{item_id}"
+        return _item_page(request, workshop, entry, ItemForm.of(entry.item), {"kept": True, "again": again}, status=409)
+    return RedirectResponse(f"{base_of(request)}/banks/{workshop.bank.id}?discarded=true", status_code=303)
 
 
 @router.post("/{bank_id}/new", dependencies=[_SLOT])
@@ -188,7 +210,14 @@ def _edit(request: Request, workshop: Workshop, grader: Grader, item_id: str | N
             _, problems = form.item()
     elif given.get("wish") == "more":
         form.add_blank()
-    shown |= {"problems": problems, **_tried(workshop, grader, entry, form, given.get("candidate_answer", ""))}
+    elif (wish := given.get("wish", "")).startswith(_REMOVE):
+        form.remove(wish.removeprefix(_REMOVE))
+        _, problems = form.item()
+    # Browsers send line ends as they were on paper tape, and count them as one character.
+    answer = given.get("candidate_answer", "").replace("\r\n", "\n")
+    if wrong := problem_of_answer(answer):
+        problems["candidate_answer"], answer = wrong, ""
+    shown |= {"problems": problems, **_tried(workshop, grader, entry, form, answer)}
     return _item_page(request, workshop, entry, form, shown, status=status)
 
 
@@ -200,11 +229,7 @@ def _tried(workshop: Workshop, grader: Grader, entry: Entry | None, form: ItemFo
     published = None if entry is None else entry.published
     reviewed = workshop.asking.may(Scope.REVIEW)
     examples = workshop.drafts.examples(workshop.bank.id, entry.item.id, reviewed=reviewed) if entry is not None else []
-    try:
-        tried = try_out(grader, gradable, answer.replace("\r\n", "\n"), published=published, examples=examples)
-    except InvalidAnswerError as error:
-        return {"problems": {"candidate_answer": str(error)}}
-    return {"tried": tried}
+    return {"tried": try_out(grader, gradable, answer, published=published, examples=examples)}
 
 
 def _import(request: Request, workshop: Workshop, data: bytes, kind: ImportFormat) -> Response:
@@ -224,7 +249,9 @@ def _bank_page(request: Request, workshop: Workshop, shown: Mapping[str, object]
     sections: dict[str, list[Entry]] = {}
     for entry in entries:
         sections.setdefault(entry.item.section, []).append(entry)
-    context = {"bank": workshop.bank, "can_change": workshop.can_change, "sections": sections, **shown}
+    # Where a file was imported there is no page to go back to.
+    again = f"{base_of(request)}/banks/{workshop.bank.id}"
+    context = {"bank": workshop.bank, "can_change": workshop.can_change, "sections": sections, "again": again, **shown}
     return render(request, "bank.html", context, status=status)
 
 

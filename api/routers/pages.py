@@ -131,7 +131,13 @@ def show_result(
     # Browsers send line ends as they were on paper tape, and count them as one character.
     answer = candidate_answer.replace("\r\n", "\n")
     result = grader.grade(held.gradable, answer)
-    shown = {"result": result, "pieces": pieces(answer, result), "reference": revealed(held.gradable, answer)}
+    shown = {
+        "result": result,
+        "pieces": pieces(answer, result),
+        "reference": revealed(held.gradable, answer),
+        "corrections": [each.feedback for each in held.gradable.misconceptions],
+        "is_own": True,
+    }
     return render(request, "question.html", {**question, "answer": answer, **shown})
 
 

@@ -92,13 +92,13 @@ def show_answer(request: Request, place: PlaceDep, results: ResultsDep, result_i
 def decide(
     request: Request, place: PlaceDep, results: ResultsDep, result_id: ResultPath, given: Annotated[Given, Form()]
 ) -> Response:
-    """Keep a decision and lead to the next answer.
+    """Keep a decision and lead to the next answer; where there is none, show the answer again with what was filled in.
 
     What is unclear, or was decided by somebody else meanwhile, is shown again with what was filled in.
     """
     result = results.get(result_id)
     review = review_of(result, place.reviews.item_of(result_id), given, place.reviewer)
-    refused, status = review if isinstance(review, str) else "", 422
+    refused, status = (review, 422) if isinstance(review, str) and review else ("", 200)
     if isinstance(review, NewReview):
         try:
             place.reviews.add_as_seen({result_id: given.seen}, review, key_name=place.reviewer)
@@ -118,9 +118,13 @@ def show_groups(request: Request, place: PlaceDep, grader: GraderDep) -> Respons
 
 @router.post("/groups", dependencies=[Depends(take_slot, scope="function")])
 def decide_group(request: Request, place: PlaceDep, grader: GraderDep, given: Annotated[GivenToAll, Form()]) -> Response:
-    """Review every chosen answer of a group, each by itself and all in one transaction."""
-    review = review_of_all(place.reviews.item_of(next(iter(given.seen()))), given, place.reviewer)
-    refused, status = review if isinstance(review, str) else "", 422
+    """Review every chosen answer of a group, each by itself and all in one transaction.
+
+    What is unclear, or was decided by somebody else meanwhile, is shown again with the group open and what was filled in.
+    """
+    item = next((place.reviews.item_of(result_id) for result_id in given.seen()), None)
+    review = review_of_all(item, given, place.reviewer)
+    refused, status = (review, 422) if isinstance(review, str) and review else ("", 200)
     if isinstance(review, NewReview):
         try:
             made = place.reviews.add_as_seen(given.seen(), review, key_name=place.reviewer)
@@ -128,7 +132,7 @@ def decide_group(request: Request, place: PlaceDep, grader: GraderDep, given: An
             return RedirectResponse(f"{base_of(request)}/review/groups?{address}", status_code=303)
         except ReviewedMeanwhileError:
             refused, status = "review_meanwhile", 409
-    shown = {**_desk(place), **_groups(place, grader), "refused": refused}
+    shown = {**_desk(place), **_groups(place, grader, given), "refused": refused}
     return render(request, "review_groups.html", shown, status=status)
 
 
@@ -163,11 +167,14 @@ def _answer(reviews: Reviews, result: StoredResult, given: Given | None = None) 
     }
 
 
-def _groups(place: Place, grader: Grader) -> dict[str, object]:
-    """Return the groups of the waiting answers to one question that were held against the same content."""
+def _groups(place: Place, grader: Grader, given: GivenToAll | None = None) -> dict[str, object]:
+    """Return the groups of the waiting answers to one question that were held against the same content.
+
+    One answer is no group, unless it is what is left of the one that was filled in.
+    """
     reviews, desk = place.reviews, place.desk
     if not desk.item_id:
-        return {"groups": [], "item": None, "alone": 0, "grouped": 0}
+        return {"groups": [], "item": None, "alone": 0, "grouped": 0, "given": given}
     queue = desk.queue(place.reviewer, limit=_MOST_GROUPED).model_copy(update={"cursor": None})
     waiting = reviews.queue(queue).results
     content = waiting[0].content_hash if waiting else ""
@@ -175,5 +182,12 @@ def _groups(place: Place, grader: Grader) -> dict[str, object]:
     item: Gradable | None = reviews.item_of(results[0].id) if results else None
     found = group_answers(grader, item, [result.candidate_answer for result in results]) if item is not None else ()
     seen = reviews.counts([result.id for result in results])
-    groups = [group_of(results, seen, group) for group in found if len(group.members) > 1]
-    return {"groups": groups, "item": item, "alone": len(found) - len(groups), "grouped": len(results)}
+    about = next((group for group in found if given and given.is_about({results[at].id for at in group.members})), None)
+    shown = [group for group in found if len(group.members) > 1 or group is about]
+    return {
+        "groups": [group_of(results, seen, group, given if group is about else None) for group in shown],
+        "item": item,
+        "alone": len(found) - len(shown),
+        "grouped": len(results),
+        "given": given,
+    }

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import html
 import random
+import re
 from collections.abc import Callable
 from importlib.resources import files
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from api.keys import Scope
-from api.pages.practice import interview, pieces, point_name, revealed, sections
+from api.pages.practice import interview, pieces, point_name, revealed, sections, told
+from api.pages.rendering import FOLDER
 from api.pages.words import LANGUAGES, language_for, words_of
 from grader import Grader, Item, ItemBank
 
@@ -81,6 +84,11 @@ def test_reference_answer_stays_hidden_where_the_item_does_not_say_otherwise(shi
     ("address", "status", "said"),
     [
         ("/practice/no-such-item", 404, "There is no such question."),
+        ("/?bank=none", 404, "There is no such bank."),
+        ("/banks/none", 404, "There is no such bank."),
+        ("/banks/shipped/items/none", 404, "There is no such question."),
+        (f"/review/answers/{'0' * 32}", 404, "There is no such answer."),
+        (f"/batches/{'0' * 32}", 404, "There is no such batch."),
         ("/practice/dropout?of=99", 422, "Something in the address"),
         ("/interview?count=0", 422, "Something in the address"),
     ],
@@ -90,6 +98,36 @@ def test_a_refusal_is_a_page(client: TestClient, address: str, status: int, said
     assert response.status_code == status
     assert response.headers["content-type"].startswith("text/html")
     assert said in response.text
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_an_unknown_address_is_a_page_for_browsers_and_a_problem_for_programs(
+    client: TestClient, assert_problem: Callable[..., Any], language: str
+) -> None:
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8", "accept-language": language}
+    for method, address, status in (("GET", "/nowhere", 404), ("GET", "/batches/check/x/y/z", 404), ("PUT", "/banks", 405)):
+        response = client.request(method, address, headers=browser)
+        assert response.status_code == status
+        assert response.headers["content-type"].startswith("text/html")
+        assert "unsafe-inline" not in response.headers["content-security-policy"]
+        assert words_of(language)["refused"] in response.text
+    assert words_of(language)["refused_unknown"] in client.get("/nowhere", headers=browser).text
+    assert "allow" in client.put("/banks", headers=browser).headers
+    assert_problem(client.get("/nowhere"), 404, "route-not-found")
+    assert_problem(client.get("/v1/nowhere", headers=browser), 404, "route-not-found")
+    assert_problem(client.get("/v1/items/none", headers=browser), 404, "item-not-found")
+
+
+def test_a_refusal_leads_back_to_where_its_reader_was(client: TestClient) -> None:
+    for address, section in (
+        ("/banks/none", "banks"),
+        (f"/review/answers/{'0' * 32}", "review"),
+        (f"/batches/{'0' * 32}", "batches"),
+    ):
+        assert f'<a class="button primary" href="/{section}">' in client.get(address).text
+    assert 'class="button primary"' not in client.get("/practice/none").text
+    refused = client.post("/banks/none/import", files={"file": ("a.csv", b"")})
+    assert 'href="/banks?lang=de"' in refused.text, "there is no page at the address of an import"
 
 
 def test_too_long_an_answer_is_refused_with_a_sentence(client: TestClient) -> None:
@@ -135,6 +173,29 @@ def test_the_pieces_of_an_answer_join_to_the_answer(real_grader: Grader, shipped
     assert proven == {n for n, point in enumerate(result.key_points, start=1) if point.evidence}
 
 
+def test_feedback_is_told_by_what_it_is_for(real_grader: Grader, shipped_bank: ItemBank) -> None:
+    item = shipped_bank.get("dropout")
+    corrections = [each.feedback for each in item.misconceptions]
+    lines = real_grader.grade(item, f"It adds neurons. {item.misconceptions[0].text}").feedback
+    found = told(lines, corrections)
+    assert corrections[0] in found.wrong
+    assert any(line.startswith("Nothing was found about") for line in found.following)
+    assert sorted([*found.said, *found.wrong, *found.following]) == sorted(lines)
+    denied = told(real_grader.grade(item, "Dropout never switches off neurons and it does not reduce overfitting.").feedback)
+    assert any(line.startswith("Check what you say about") for line in denied.wrong)
+    assert not any("“" in line for line in [*found.said, *denied.said]), "what is said of a key point is advice"
+
+
+def test_parts_of_the_feedback_have_headings_in_the_language_of_the_page(client: TestClient) -> None:
+    answer = {"candidate_answer": "Dropout never switches off neurons and it does not reduce overfitting."}
+    page = client.post("/practice/dropout?lang=de", data=answer).text
+    assert "<h3>Richtigstellen</h3>" in page
+    assert '<ul class="feedback" lang="en">' in page
+    assert "<h3>Ihre Worte</h3>" in page
+    blank = client.post("/practice/dropout?lang=en", data={"candidate_answer": " . "}).text
+    assert "Score 0 %; a person would most likely give 0 %." in blank
+
+
 def test_a_key_point_is_named_by_its_id() -> None:
     assert point_name("random-switch-off") == "Random switch off"
 
@@ -164,6 +225,11 @@ def test_every_language_has_the_same_strings_with_the_same_places() -> None:
             )
 
 
+def test_german_is_polite_and_has_one_word_for_one_thing() -> None:
+    said = " ".join([*words_of("de").values(), (FOLDER / "static" / "widget.js").read_text(encoding="utf-8")])
+    assert not re.search(r"\b([Dd]ein\w*|[Dd]u|Kernaussage\w*|Prüfer)\b", said)
+
+
 def test_every_string_is_used() -> None:
     folder = files("api.pages") / "templates"
     templates = "".join(entry.read_text(encoding="utf-8") for entry in folder.iterdir())
@@ -182,6 +248,7 @@ def test_every_string_is_used() -> None:
         "sort_",
         "state_",
         "table_",
+        "unknown_",
         "verdict_",
         "wish_",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ def decide(service: TestClient, result_id: str, **given: Any) -> Any:
 
 def shown(page: str) -> str:
     """Return the id of the result that a page is about."""
-    [found] = re.findall(r'action="/review/answers/([0-9a-f]{32})', page)
+    [found] = re.findall(r' action="/review/answers/([0-9a-f]{32})', page)
     return str(found)
 
 
@@ -62,7 +63,7 @@ def test_answers_are_shown_one_after_the_other(service: TestClient, database: Da
     )
     assert [text for text in said if text not in page] == []
     assert shown(service.get(f"/review?cursor={first}").text) == second
-    assert "You have seen all that waits; 2 are still undecided." in service.get(f"/review?cursor={second}").text
+    assert "You have seen all that waits. Still undecided: 2." in service.get(f"/review?cursor={second}").text
 
 
 def test_markup_is_shown_and_never_run(service: TestClient, database: Database) -> None:
@@ -86,7 +87,7 @@ def test_decisions_are_kept_and_lead_to_the_next_answer(service: TestClient, dat
     assert shown(page) == second
     assert "Kept: 1 decided." in page
     [kept] = reviews(service, first)
-    assert (kept["decision"], kept["comment"], kept["reviewer"]) == ("accept", "Right.\r\nYes.", "local")
+    assert (kept["decision"], kept["comment"], kept["reviewer"]) == ("accept", "Right.\nYes.", "local")
     decide(service, second, wish="override", mark="6.5")
     assert (reviews(service, second)[0]["mark"], reviews(service, second)[0]["key_points"]) == (6.5, [])
     given = ["regularisation:covered", "random-switch-off:covered", "robust-features:partial"]
@@ -122,6 +123,12 @@ def test_what_is_unclear_is_said_and_nothing_is_kept(
     assert reviews(service, result_id) == []
 
 
+def test_a_comment_is_not_refused_for_what_cannot_be_seen(service: TestClient, database: Database) -> None:
+    [result_id] = waiting(service, database, ANSWER)
+    assert decide(service, result_id, comment="Copied\x0bfrom elsewhere." + "\r\n" * 2_480).status_code == 303
+    assert reviews(service, result_id)[0]["comment"] == "Copied from elsewhere." + "\n" * 2_480
+
+
 def test_of_two_reviewers_at_once_the_second_is_told_and_nothing_is_lost(service: TestClient, database: Database) -> None:
     [result_id] = waiting(service, database, ANSWER)
     decide(service, result_id, wish="override", mark="4", comment="Too short.")
@@ -153,7 +160,7 @@ def test_groups_are_marked_at_once_each_answer_by_itself(service: TestClient, da
     same = [ANSWER, "During training, random neurons are switched off.", "random neurons are switched off during training"]
     ids = waiting(service, database, *same, "It is a loss function for regression.")
     page = service.get("/review/groups?item_id=dropout").text
-    assert "Of 4 waiting answers 1 stand alone; the others are in groups: 1." in page
+    assert "Waiting: 4. In groups: 1. Alone: 1." in page
     assert sorted(re.findall(r'name="result" value="([0-9a-f]{32}):0"', page)) == sorted(ids[:3])
     given = {"wish": "override", "mark": "5", "comment": "As one.", "result": [f"{each}:0" for each in ids[:2]]}
     response = service.post("/review/groups?item_id=dropout", data=given, follow_redirects=False)
@@ -167,7 +174,7 @@ def test_groups_are_marked_at_once_each_answer_by_itself(service: TestClient, da
 @pytest.mark.parametrize(
     ("given", "status", "said"),
     [
-        ({"wish": "override"}, 422, "The mark must be a number"),
+        ({"wish": "override"}, 422, "Fill in the mark that all chosen answers are to get"),
         ({"wish": "override", "mark": "12"}, 422, "The mark must be a number"),
         ({"wish": "accept", "mark": "2"}, 422, "You changed a verdict or a mark."),
         ({"wish": "override", "mark": "5"}, 409, "Somebody has decided about this meanwhile"),
@@ -182,6 +189,55 @@ def test_a_group_is_marked_as_a_whole_or_not_at_all(
     assert response.status_code == status
     assert said in response.text
     assert reviews(service, ids[0]) == []
+
+
+def test_a_group_that_is_refused_comes_back_as_it_was_filled_in(service: TestClient, database: Database) -> None:
+    ids = waiting(service, database, ANSWER, "During training, random neurons are switched off.")
+    address = "/review/groups?item_id=dropout"
+    [group] = re.findall(r'name="group" value="([0-9a-f]{32})"', service.get(address).text)
+    assert "<details open>" not in service.get(address).text
+    given = {"wish": "override", "mark": "", "comment": "As one.", "group": group, "result": f"{ids[1]}:0"}
+    page = service.post(address, data=given).text
+    assert "<details open>" in page
+    assert f'id="about-{group}"' in page
+    assert f'action="{address.replace("?", "?bank_id=shipped&amp;")}&amp;reviewers=1#about-{group}"' in page
+    assert re.findall(r'value="([0-9a-f]{32}:0)" checked', page) == [f"{ids[1]}:0"]
+    assert '<textarea name="comment" rows="2" maxlength="5000" dir="auto">As one.</textarea>' in page
+    nothing = service.post(address, data={"wish": "override", "mark": "4", "comment": "As one.", "group": group})
+    assert nothing.status_code == 422
+    assert "No answer of the group is chosen." in nothing.text
+    assert re.findall(r'value="([0-9a-f]{32}:0)" checked', nothing.text) == []
+    assert 'value="4"' in nothing.text
+    assert "As one." in nothing.text
+    decide(service, ids[0])
+    left = service.post(address, data={**given, "mark": "4", "result": [f"{each}:0" for each in ids]})
+    assert left.status_code == 409
+    assert re.findall(r'value="([0-9a-f]{32}:0)" checked', left.text) == [f"{ids[1]}:0"], "one answer is left of the group"
+    decide(service, ids[1])
+    gone = service.post(address, data={**given, "mark": "4"})
+    assert gone.status_code == 409
+    assert "As one." in gone.text, "a comment is not lost with its group"
+    assert [len(reviews(service, each)) for each in ids] == [1, 1]
+
+
+def test_another_language_keeps_what_was_filled_in_and_decides_nothing(service: TestClient, database: Database) -> None:
+    ids = waiting(service, database, ANSWER, "During training, random neurons are switched off.")
+    page = service.get(f"/review/answers/{ids[0]}").text
+    [address] = re.findall(r'formaction="([^"]+)"', page)
+    given = {"wish": "look", "seen": "0", "verdict": "regularisation:covered", "mark": "7", "comment": "Why not?"}
+    decide(service, ids[0])
+    german = service.post(unescape(address), data=given)
+    assert german.status_code == 200
+    assert '<html lang="de"' in german.text
+    assert 'value="regularisation:covered" data-worth="1.0" selected' in german.text
+    assert [text for text in ("Why not?", 'value="7"', 'name="seen" value="0"') if text not in german.text] == []
+    assert 'role="alert"' not in german.text
+    assert len(reviews(service, ids[0])) == 1
+    assert decide(service, ids[0], wish="override", mark="7").status_code == 409, "who looked has not seen the other's decision"
+    group = {"wish": "look", "group": ids[1], "mark": "", "comment": "As one."}
+    page = service.post("/review/groups?item_id=dropout&lang=en", data=group).text
+    assert "As one." in page
+    assert 'role="alert"' not in page
 
 
 def test_a_group_with_somebody_elses_answer_is_not_there(service: TestClient, database: Database) -> None:

@@ -50,7 +50,8 @@ def look(request: pytest.FixtureRequest) -> Look:
 
 @pytest.fixture(params=list(SCREENS))
 def page(request: pytest.FixtureRequest, open_page: OpenPage) -> Page:
-    return open_page(**SCREENS[request.param])
+    # A browser writes to its console that a form was refused.
+    return open_page(**SCREENS[request.param], excused=r"status of 422")
 
 
 def test_answers_are_reviewed_by_keyboard_alone(page: Page, api: APIRequestContext, look: Look) -> None:
@@ -58,6 +59,12 @@ def test_answers_are_reviewed_by_keyboard_alone(page: Page, api: APIRequestConte
     page.goto("/review")
     expect(page.locator(".desk .row")).to_have_text("0 reviewed, 3 left")
     look(page, "answer")
+    answer, notice = (page.locator(f"article {name}").first.bounding_box() for name in (".answer", ".notice"))
+    assert answer is not None
+    assert notice is not None
+    assert notice["y"] > answer["y"] + answer["height"] + 8, "the notice does not touch the answer"
+    if page.viewport_size == SCREENS["desktop"]["viewport"]:
+        expect(page.locator("#decision")).to_have_css("position", "sticky")
     seen = []
     for _ in range(3):
         seen.append(page.locator("article .answer").first.inner_text())
@@ -109,6 +116,15 @@ def test_a_group_is_marked_after_a_look_at_it(page: Page, api: APIRequestContext
     page.get_by_text("Look at all of them").click()
     expect(page.locator(".members li")).to_have_count(2)
     look(page, "group")
+    page.get_by_label("Comment").fill("They deny it.")
+    page.get_by_role("checkbox").first.uncheck()
+    page.get_by_role("button", name="Give all this mark").click()
+    expect(page.locator(".group").get_by_role("alert")).to_contain_text("Fill in the mark")
+    expect(page.get_by_label("Comment")).to_have_value("They deny it.")
+    expect(page.get_by_role("checkbox").first).not_to_be_checked()
+    expect(page.locator(".group")).to_be_in_viewport()
+    look(page, "refused")
+    page.get_by_role("checkbox").first.check()
     page.get_by_label("A mark for all").fill("2.5")
     page.get_by_role("button", name="Give all this mark").click()
     expect(page.locator("#done")).to_contain_text("Kept: 2 decided.")

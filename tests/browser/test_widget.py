@@ -187,7 +187,7 @@ def test_without_a_way_to_a_token_the_widget_says_so(bare: Bare, school: School)
 
 def test_german_and_right_to_left_pages(bare: Bare, keep: Keep) -> None:
     page = bare(item_id="dropout", token_url="/token", dir="rtl", language="de-AT")
-    first(page).get_by_label("Deine Antwort").fill(GOOD)
+    first(page).get_by_label("Ihre Antwort").fill(GOOD)
     first(page).get_by_role("button", name="Antwort bewerten").click()
     expect(first(page).get_by_role("status")).to_have_text(re.compile("von 10 Punkten"))
     bar, score = first(page).locator(".bar").bounding_box(), first(page).locator(".bar .score").bounding_box()
@@ -196,6 +196,44 @@ def test_german_and_right_to_left_pages(bare: Bare, keep: Keep) -> None:
     assert abs(bar["x"] + bar["width"] - score["x"] - score["width"]) < 1, "the bar grows from the right"
     assert_accessible(page)
     keep(page, "result")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_moves_when_the_questions_are_loaded(width: str, quiz: str, origins: list[str], open_page: OpenPage) -> None:
+    page = open_page(base_url=quiz, origins=origins, viewport=WIDTHS[width])
+    page.add_init_script(
+        "window.moved = 0; new PerformanceObserver((list) => list.getEntries().forEach((e) => { window.moved += e.value; }))"
+        ".observe({ type: 'layout-shift', buffered: true })"
+    )
+    page.goto("/")
+    expect(page.locator("answer-grader").nth(1).get_by_label("Your answer")).to_be_visible()
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.moved") < 0.005
+
+
+def test_service_that_cannot_be_reached_is_said_in_a_sentence(quiz: str, origins: list[str], open_page: OpenPage) -> None:
+    page = open_page(base_url=quiz, origins=origins, excused=r"ERR_FAILED")
+    page.route("**/v1/items/**", lambda route: route.abort())
+    page.goto("/")
+    expect(first(page).get_by_role("alert")).to_contain_text("The grader cannot be reached. Try again in a moment.")
+    expect(page.locator("#total")).to_have_text(re.compile(r"^\w+: The grader cannot be reached\. Try again in a moment\.$"))
+    page.unroute("**/v1/items/**")
+    first(page).get_by_role("button", name="Try again").click()
+    page.route("**/v1/grades", lambda route: route.abort())
+    first(page).get_by_label("Your answer").fill(GOOD)
+    first(page).get_by_role("button", name="Grade").click()
+    expect(first(page).get_by_role("alert")).to_have_text("The grader cannot be reached. Your answer is still here; try again.")
+    assert_accessible(page)
+
+
+def test_answer_that_is_cut_is_said_to_be(quiz: str, origins: list[str], open_page: OpenPage) -> None:
+    page = open_page(base_url=quiz, origins=origins)
+    page.goto("/")
+    first(page).get_by_label("Your answer").fill("word " * 3_999 + "word")
+    expect(first(page).locator("#count")).to_have_text("4000 words")
+    first(page).get_by_label("Your answer").focus()
+    page.keyboard.insert_text(" and more than fits")
+    expect(first(page).locator("#count")).to_contain_text("what is beyond them was left out")
 
 
 def test_key_is_in_no_page_of_the_quiz(quiz: str, school: School) -> None:

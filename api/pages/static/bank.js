@@ -8,6 +8,9 @@ const PAUSE_MS = 450;
 let waiting;
 let asked;
 
+// What would be saved: the answer that it is tried with would not.
+const content = () => JSON.stringify([...new FormData(form)].filter(([name]) => name !== "candidate_answer"));
+
 function showProblems(page) {
   for (const shown of form.querySelectorAll(".field-error")) {
     const name = shown.id.slice("error-".length);
@@ -15,6 +18,8 @@ function showProblems(page) {
     if (shown.textContent !== found) shown.textContent = found;
     const field = form.elements[name];
     if (!(field instanceof HTMLElement)) continue;
+    const folded = field.closest("details");
+    if (found && folded) folded.open = true;
     if (found) field.setAttribute("aria-invalid", "true");
     else field.removeAttribute("aria-invalid");
   }
@@ -66,7 +71,7 @@ function add(list) {
   const last = [...list.querySelectorAll(".entry")].pop();
   const copy = last.cloneNode(true);
   const number = 1 + Number(last.querySelector("[name]").name.split(".")[1]);
-  for (const field of copy.querySelectorAll("[name]")) {
+  for (const field of copy.querySelectorAll("[name*='.']")) {
     field.name = field.name.replace(/\.\d+\./, `.${number}.`);
     field.setAttribute("aria-describedby", `error-${field.name}`);
     field.removeAttribute("aria-invalid");
@@ -76,10 +81,26 @@ function add(list) {
     error.id = error.id.replace(/\.\d+\./, `.${number}.`);
     error.textContent = "";
   }
+  const remover = copy.querySelector("button");
+  remover.value = remover.value.replace(/\d+$/, number);
   last.after(copy);
   copy.querySelector("input, textarea").focus();
 }
 
+// Takes an entry out; of the last one of a list only what it says, since another is made from it.
+function remove(entry) {
+  const others = [...entry.parentElement.querySelectorAll(".entry")].filter((other) => other !== entry);
+  if (others.length) entry.remove();
+  else for (const field of entry.querySelectorAll("input, textarea")) field.value = "";
+  (others.at(-1) ?? entry).querySelector("input, textarea").focus();
+  form.dispatchEvent(new Event("input"));
+}
+
+form.addEventListener("click", (event) => {
+  if (!event.target.matches("button[value^='remove.']")) return;
+  event.preventDefault();
+  remove(event.target.closest(".entry"));
+});
 for (const list of form.querySelectorAll("section")) {
   if (!list.querySelector(".entry")) continue;
   const button = document.createElement("button");
@@ -93,11 +114,25 @@ form.addEventListener("input", () => {
   clearTimeout(waiting);
   waiting = setTimeout(tryOut, PAUSE_MS);
 });
+// Null where all that is here is not saved, since it came back from a form.
+const saved = form.dataset.unsaved === undefined ? content() : null;
+let isSent = false;
 form.addEventListener("submit", (event) => {
-  if (event.submitter?.value === "try") {
-    event.preventDefault();
-    clearTimeout(waiting);
-    tryOut();
-  }
+  if (event.submitter?.value !== "try") return;
+  event.preventDefault();
+  clearTimeout(waiting);
+  tryOut();
 });
+// The form that discards a draft means it, too.
+addEventListener("submit", (event) => {
+  isSent = !event.defaultPrevented && event.target.closest("main") !== null;
+});
+addEventListener("pageshow", () => {
+  isSent = false;
+});
+if (form.dataset.keeps !== undefined) {
+  addEventListener("beforeunload", (event) => {
+    if (!isSent && content() !== saved) event.preventDefault();
+  });
+}
 pointing();

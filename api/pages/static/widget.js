@@ -16,6 +16,7 @@ const WORDS = {
     loading: "The question is being loaded …",
     again: "Try again",
     score: (percent, low, high) => `Score ${percent} %; a person would most likely give between ${low} and ${high} %.`,
+    exact: (percent, low) => `Score ${percent} %; a person would most likely give ${low} %.`,
     said: (grade, mark, most) => `${grade}: ${mark} of ${most} marks.`,
     doubt: "The grader is not sure here; a person should look.",
     points: "Key points",
@@ -33,9 +34,11 @@ const WORDS = {
     refused: "This question cannot be graded here.",
     busy: "Many answers are being graded right now. Try again in a moment.",
     failed: "The grader cannot be reached. Your answer is still here; try again.",
+    unreachable: "The grader cannot be reached. Try again in a moment.",
+    full: "An answer holds 20,000 characters; what is beyond them was left out.",
   },
   de: {
-    answer: "Deine Antwort",
+    answer: "Ihre Antwort",
     hint: "Ganze Sätze, in eigenen Worten. Strg + Enter bewertet.",
     words: (n) => `${n} ${n === 1 ? "Wort" : "Wörter"}`,
     grade: "Antwort bewerten",
@@ -43,10 +46,11 @@ const WORDS = {
     loading: "Die Frage wird geladen …",
     again: "Noch einmal versuchen",
     score: (percent, low, high) => `Wert ${percent} %; ein Mensch gäbe wohl zwischen ${low} und ${high} %.`,
+    exact: (percent, low) => `Wert ${percent} %; ein Mensch gäbe wohl ${low} %.`,
     said: (grade, mark, most) => `${grade}: ${mark} von ${most} Punkten.`,
-    doubt: "Hier ist der Prüfer unsicher; ein Mensch sollte darauf sehen.",
-    points: "Kernaussagen",
-    yours: "Deine Worte",
+    doubt: "Hier ist sich das Programm nicht sicher; ein Mensch sollte es ansehen.",
+    points: "Kernpunkte",
+    yours: "Ihre Worte",
     excellent: "Ausgezeichnet",
     good: "Gut",
     fair: "Ordentlich",
@@ -59,13 +63,15 @@ const WORDS = {
     expired: "Die Zeit für diese Frage ist um. Bitte die Seite neu laden.",
     refused: "Diese Frage kann hier nicht bewertet werden.",
     busy: "Gerade werden viele Antworten bewertet. Bitte gleich noch einmal versuchen.",
-    failed: "Der Prüfer ist nicht erreichbar. Die Antwort ist noch da; bitte noch einmal versuchen.",
+    failed: "Das Programm ist nicht erreichbar. Die Antwort ist noch da; bitte noch einmal versuchen.",
+    unreachable: "Das Programm ist nicht erreichbar. Bitte gleich noch einmal versuchen.",
+    full: "Eine Antwort fasst 20.000 Zeichen; was darüber hinausgeht, wurde weggelassen.",
   },
 };
 
 // light-dark() follows the page's own color-scheme: on a page that is always light the widget is, too.
 const STYLE = `
-:host { display: block; font: var(--answer-grader-font, 1rem/1.55 system-ui, sans-serif);
+:host { display: block; container-type: inline-size; font: var(--answer-grader-font, 1rem/1.55 system-ui, sans-serif);
   --ground: var(--answer-grader-ground, light-dark(#f6f7fb, #10131b)); --card: var(--answer-grader-card, light-dark(#fff, #191e2a));
   --ink: var(--answer-grader-ink, light-dark(#1a2030, #e9edf6)); --quiet: var(--answer-grader-quiet, light-dark(#566076, #a5aec2));
   --line: var(--answer-grader-line, light-dark(#d7dce8, #323a4d)); --accent: var(--answer-grader-accent, light-dark(#2f5bd0, #8fadff));
@@ -79,7 +85,9 @@ const STYLE = `
 .card { background: var(--card); color: var(--ink); border: 1px solid var(--line); border-radius: var(--radius); padding: 1.25rem; text-align: start;
   min-block-size: 21rem; }
 .question { font-size: 1.25em; font-weight: 700; line-height: 1.3; margin: 0 0 .8rem; overflow-wrap: anywhere; }
-.quiet { color: var(--quiet); font-size: .9em; }
+.quiet { color: var(--quiet); } .quiet:not(.question) { font-size: .9em; }
+/* What is loaded finds its place kept: the form, and two lines of the question where it is narrow. */
+.loading { visibility: hidden; } @container (max-width: 36rem) { .question { min-block-size: 2.6em; } }
 textarea, button { font: inherit; color: var(--ink); background: var(--card); border: 1px solid var(--quiet); border-radius: 9px; padding: .5rem .8rem; }
 textarea { display: block; inline-size: 100%; resize: vertical; padding: .8rem; margin-block-start: .3rem; }
 button { cursor: pointer; }
@@ -254,7 +262,7 @@ class AnswerGrader extends HTMLElement {
       const item = await this.#ask(`v1/items/${encodeURIComponent(this.itemId)}`, { bank_id: this.bankId }, null, signal);
       this.#parts.question.textContent = item.question;
       this.#parts.question.classList.remove("quiet");
-      this.#parts.form.hidden = false;
+      this.#parts.form.classList.remove("loading");
     } catch (error) {
       if (!signal.aborted) this.#fail(error, () => this.#begin());
     }
@@ -267,7 +275,7 @@ class AnswerGrader extends HTMLElement {
       field: make("textarea", { id: "answer", part: "answer", rows: 5, maxlength: MOST_CHARACTERS, dir: "auto", required: "", "aria-describedby": "question hint" }),
       count: make("bdi", { id: "count" }, words.words(0)),
       button: make("button", { type: "submit", class: "primary", part: "button" }, words.grade),
-      form: make("form", { hidden: "" }),
+      form: make("form", { class: "loading" }),
       notice: make("div", { role: "alert" }),
       status: make("div", { role: "status", class: "unseen" }),
       result: make("div", { part: "result" }),
@@ -275,7 +283,11 @@ class AnswerGrader extends HTMLElement {
     const row = make("p", { class: "row quiet" }, make("bdi", { id: "hint" }, words.hint), parts.count);
     parts.form.append(make("label", { for: "answer" }, words.answer), parts.field, row, parts.button);
     parts.field.addEventListener("input", () => {
-      parts.count.textContent = words.words(parts.field.value.split(/\s+/u).filter(Boolean).length);
+      const number = words.words(parts.field.value.split(/\s+/u).filter(Boolean).length);
+      // What is beyond the limit the browser leaves out without a word.
+      const isFull = parts.field.value.length >= MOST_CHARACTERS;
+      parts.count.textContent = isFull ? `${number}. ${words.full}` : number;
+      parts.status.textContent = isFull ? words.full : "";
     });
     parts.field.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
@@ -325,7 +337,7 @@ class AnswerGrader extends HTMLElement {
   #shown(answer, result) {
     const words = this.#words;
     const [score, low, high] = [result.score, result.interval.low, result.interval.high].map(percent);
-    const sentence = words.score(score, low, high);
+    const sentence = low === high ? words.exact(score, low) : words.score(score, low, high);
     const bar = make("div", { class: "bar", role: "img", "aria-label": sentence }, make("i", { class: "range" }), make("i", { class: "score" }));
     for (const [name, value] of Object.entries({ score, low, high })) bar.style.setProperty(`--${name}`, `${value}%`);
     const mark = make("span", { class: "mark", dir: "ltr" }, make("b", {}, String(result.mark)), ` / ${result.max_mark}`);
@@ -376,9 +388,13 @@ class AnswerGrader extends HTMLElement {
     const said = { 401: words.expired, 403: words.refused, 404: words.refused, 429: words.busy, 503: words.busy }[error.status];
     const { notice, status, question, form } = this.#parts;
     status.textContent = "";
-    if (form.hidden) question.textContent = "";
+    const isLoading = form.classList.contains("loading");
+    if (isLoading) {
+      form.hidden = true;
+      question.hidden = true;
+    }
     // What is wrong with an answer, such as its length, the service says itself.
-    const message = said ?? (error.status === 422 ? error.message : words.failed);
+    const message = said ?? (error.status === 422 ? error.message : isLoading ? words.unreachable : words.failed);
     const inside = [line(message)];
     if (again) {
       const button = make("button", { type: "button" }, words.again);
@@ -386,7 +402,8 @@ class AnswerGrader extends HTMLElement {
       inside.push(" ", button);
     }
     notice.replaceChildren(make("p", { class: "notice" }, ...inside));
-    const detail = { itemId: this.itemId, bankId: this.bankId, status: error.status ?? 0, type: error.type ?? null, message: error.message };
+    // A browser's own words about a network are for programmers.
+    const detail = { itemId: this.itemId, bankId: this.bankId, status: error.status ?? 0, type: error.type ?? null, message: error.status ? error.message : message };
     this.#tell("answer-error", detail);
   }
 
