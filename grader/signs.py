@@ -33,10 +33,11 @@ _HEAP_WORDS = 8
 _HEAP_FUNCTION_SHARE = 0.20
 _HEAP_RUN_WORDS = 2.3
 _HEAP_RUNS = 4
-# Notes have longer runs among their short ones ("encodes data into a latent distribution, samples, decodes"): at least .38 of the
-# words of thirty terse answers written anew, at most .17 of those of the heaps of the dev split.
-_LONG_RUN_WORDS = 4
-_LONG_RUN_SHARE = 0.30
+# Notes have longer runs among their short ones ("encodes data into a latent distribution, samples, decodes"): of nearly all terse
+# answers .29 of the words stand in runs of four or .50 in runs of three, of the heaps of the dev split at most .17 and .41.
+_LONG_RUNS = ((4, 0.25), (3, 0.45))
+# But an author's keywords may be of three words themselves: in notes at most .79 of the words are some of them.
+_NOTES_KEYWORDS = 0.85
 _JUMBLE_FUNCTION_SHARE = 0.08
 _JUMBLE_RUN_WORDS = 8
 _PROSE_FUNCTION_SHARE = 0.32
@@ -210,7 +211,7 @@ def _terms_sign(item: ItemProfile, answer: TextProfile, evidence: Evidence, matc
     scatter = _scatter(evidence, matching) if authored else _words_without_pairs(item, evidence)
     least = 0.0 if authored else _ORDER_LEAST_DERIVED
     factor = (least + (1 - least) * order) * (1 - _SCATTER_COST * scatter)
-    is_heap = _is_heap(item, answer) if authored else _is_heap(item, answer) and not _ASKS_FOR_LIST.search(item.item.question)
+    is_heap = _is_heap(item, answer, matching) and (authored or not _ASKS_FOR_LIST.search(item.item.question))
     is_heap = is_heap or (authored and _is_only_keywords(item, answer, matching))
     if is_heap or order < _ORDER_FLAG_BELOW:
         ceiling = _HEAP_CEILING if is_heap or authored else 1.0
@@ -263,16 +264,17 @@ def _repeats_question(evidence: Evidence, matching: Matching, *, authored: bool)
     return close >= _ECHO_SIMILARITY_WITH_WORDS and evidence.question_share >= _SAME_WORDS
 
 
-def _is_heap(item: ItemProfile, answer: TextProfile) -> bool:
+def _is_heap(item: ItemProfile, answer: TextProfile, matching: Matching) -> bool:
     """Tell whether an answer is terms in a row, a list or one long run without grammar, where references are prose."""
     count = len(answer.index.words)
     if count < _HEAP_WORDS or _is_code(answer):
         return False
     runs = _run_words(answer)
+    is_notes = matching.keyword_use.share <= _NOTES_KEYWORDS and any(
+        sum(length for length in runs if length >= long) >= least * count for long, least in _LONG_RUNS
+    )
     per_run, share = count / max(1, len(runs)), answer.function_share
-    in_long_runs = sum(length for length in runs if length >= _LONG_RUN_WORDS)
-    is_list = share <= _HEAP_FUNCTION_SHARE and per_run <= _HEAP_RUN_WORDS and count >= _HEAP_RUNS * per_run
-    is_list = is_list and in_long_runs < _LONG_RUN_SHARE * count
+    is_list = share <= _HEAP_FUNCTION_SHARE and per_run <= _HEAP_RUN_WORDS and count >= _HEAP_RUNS * per_run and not is_notes
     is_run = share <= _JUMBLE_FUNCTION_SHARE and per_run >= _JUMBLE_RUN_WORDS
     return (is_list or is_run) and any(reference.function_share >= _PROSE_FUNCTION_SHARE for reference in item.references)
 

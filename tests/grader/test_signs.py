@@ -252,6 +252,9 @@ def test_notes_with_longer_runs_among_the_short_are_no_heap() -> None:
     notes = "dropout, neurons switched off random training, less overfitting, robust features, rate, regularisation"
     assert Flag.KEYWORD_LIST in noticed(heap).flags
     assert Flag.KEYWORD_LIST not in noticed(notes).flags
+    # An author's keywords may be as long.
+    by_heart = replace(MATCHED, keyword_use=replace(MATCHED.keyword_use, share=0.86))
+    assert Flag.KEYWORD_LIST in noticed(notes, matching=by_heart).flags
 
 
 def test_the_plainest_of_several_misconceptions_decides() -> None:
