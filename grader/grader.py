@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 from grader import weights
 from grader.appraisal import AdaptedScore, Adapter, Appraisal
 from grader.denial import confirmed_clauses, suspected_clauses, suspicion
+from grader.doubt import doubts
 from grader.encoders import Encoder, FloatArray, OnnxEncoder, Precision
 from grader.errors import InvalidAnswerError
 from grader.evidence import NAMES, Evidence, measure
@@ -37,6 +38,7 @@ _PROFILES_KEPT = 1_000
 # Of distinct passages, and of answers whose words are wanted, in one call of the encoder: bounds the memory of a large batch.
 _PASSAGES_PER_CALL = 4_096
 _CHARACTERS_PER_CALL = 100_000
+_DOUBTFUL = "The grader is less sure of this answer than of most."
 # Of an answer that names things and says nothing of them.
 _NAMES_ONLY = frozenset({Flag.KEYWORD_LIST, Flag.REPEATS_QUESTION})
 
@@ -255,6 +257,9 @@ class Grader:
         if authored:
             score = self._model.blend(said=matching.said, keyword_coverage=matching.keyword_coverage)
             half_width = self._model.blend_half_width
+        score = rounded(min(score * signs.factor, signs.ceiling))
+        if authored and self._model.is_doubtful(doubts(answer, evidence, matching, score)):
+            signs = replace(signs, review_reasons=(*signs.review_reasons, _DOUBTFUL))
         if _NAMES_ONLY.intersection(signs.flags):
             matching = matching.named_only()
         return Appraisal(
@@ -263,7 +268,7 @@ class Grader:
             evidence=evidence,
             matching=matching,
             signs=signs,
-            score=rounded(min(score * signs.factor, signs.ceiling)),
+            score=score,
             half_width=half_width,
         )
 

@@ -30,8 +30,8 @@ class ScoringModel:
 
     `names`, `coefficients`, `means` and `scales` have one entry for each kind of evidence; together they give the general score.
     Items whose author gave key points with keywords are scored by these instead, see `blend`. The half widths
-    are those of the intervals that hold 90 % of people's scores on answers the model was not fitted on. `provenance` says what
-    it was fitted on.
+    are those of the intervals that hold 90 % of people's scores on answers the model was not fitted on. `doubt_coefficients`
+    weigh what `grader.doubt` measures, see `is_doubtful`. `provenance` says what it was fitted on.
     """
 
     names: tuple[str, ...]
@@ -43,6 +43,8 @@ class ScoringModel:
     blend_slope: float
     blend_intercept: float
     blend_half_width: float
+    doubt_coefficients: tuple[float, ...]
+    doubt_line: float
     provenance: str
 
     @classmethod
@@ -89,6 +91,10 @@ class ScoringModel:
             keyword_coverage: Weighted share of keywords found, in [0, 1].
         """
         return min(1.0, max(0.0, self.blend_slope * blended(said, keyword_coverage) + self.blend_intercept))
+
+    def is_doubtful(self, doubts: tuple[float, ...]) -> bool:
+        """Tell whether a score is among the fifth that is likeliest to be far from a person's; see `grader.doubt`."""
+        return sum(c * d for c, d in zip(self.doubt_coefficients, doubts, strict=True)) > self.doubt_line
 
 
 _FILE = TypeAdapter(ScoringModel)

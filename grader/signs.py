@@ -128,7 +128,6 @@ _KNOWING_FULL = 0.90
 _MISCONCEPTION_STATED = 0.05
 _TOO_SHORT_WORDS = 4
 _LONG_REFERENCE_WORDS = 12
-_SIGNALS_DISAGREE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,8 +189,6 @@ def notice(
         reasons.append("The answer is longer than what is compared as a whole; its end counted less.")
     if _is_in_another_script(item, answer):
         reasons.append("The answer is written in another script than the reference answers.")
-    if authored and abs(matching.clauses_said - matching.keyword_coverage) >= _SIGNALS_DISAGREE:
-        reasons.append("Meaning and keywords disagree about this answer.")
     stated = tuple(position for position, margin in matching.misconceptions if margin >= _MISCONCEPTION_STATED)
     return Signs(flags=tuple(flags), misconceptions=stated, factor=factor, ceiling=ceiling, review_reasons=tuple(reasons))
 

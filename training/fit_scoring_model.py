@@ -29,6 +29,7 @@ from grader import (
     ScoringModel,
     default_bank_dir,
 )
+from grader.doubt import DOUBT_NAMES, doubts
 from grader.encoders import Precision
 from grader.scoring import blended
 from grader.verifier import OnnxVerifier
@@ -45,6 +46,8 @@ _INTERVAL_COVERAGE = 0.9
 _FOLDS = 5
 # Kinds of response that show what a mark is made of; the others are there to be noticed as gaming.
 _ORDINARY_KINDS = ("complete", "terse", "partial", "wrong")
+_REVIEWED_SHARE = 0.2
+_DOUBT_RIDGE = 30.0
 _MORE_IS_BETTER = {
     "similarity", "mean_similarity", "demoted_similarity", "recall", "recall_min", "precision", "precision_min", "coverage",
     "new_coverage", "word_precision", "word_f1", "bigram_coverage", "trigram_coverage", "meaning_recall",
@@ -76,7 +79,8 @@ def main() -> None:
     data_dir = Path(os.environ["GRADER_DATA_DIR"])
     sets = {rule.name: marked_set(grader, fitting_rows(rule, data_dir)) for rule in RULES if rule.fit_splits}
     model = replace(fit(sets), half_width=left_out_half_width(sets))
-    model = fit_blend(model, grader, ItemBank.from_directory(default_bank_dir()))
+    bank = ItemBank.from_directory(default_bank_dir())
+    model = fit_doubt(fit_blend(model, grader, bank), grader, bank)
     arguments.output.parent.mkdir(exist_ok=True)
     arguments.output.write_text(model.to_json(), encoding="utf-8")
     for name, coefficient in zip(model.names, model.coefficients, strict=True):
@@ -161,6 +165,39 @@ def fit_blend(model: ScoringModel, grader: Grader, bank: ItemBank) -> ScoringMod
     )
 
 
+def fit_doubt(model: ScoringModel, grader: Grader, bank: ItemBank) -> ScoringModel:
+    """Return the model with what tells the squared error of a score, and the line above which a fifth of the answers are.
+
+    A ridge on the bank's `dev` responses of every kind.
+    """
+    features, errors, _ = doubtful_rows(model, grader, bank, "dev")
+    coefficients = doubt_coefficients(features, errors)
+    line = float(np.quantile(features @ coefficients, 1 - _REVIEWED_SHARE))
+    return replace(model, doubt_coefficients=tuple(round(float(c), 6) for c in coefficients), doubt_line=round(line, 6))
+
+
+def doubtful_rows(model: ScoringModel, grader: Grader, bank: ItemBank, split: str) -> tuple[FloatArray, FloatArray, list[str]]:
+    """Return what `grader.doubt` measures of a split's responses, their squared errors, and the ids of their items."""
+    scored = Grader(grader.encoder, verifier=grader.verifier, scoring_model=model)
+    rows = [(item, response) for item in bank for response in bank.responses[item.id] if response.split == split]
+    features, errors, ids = [], [], []
+    for (item, response), found in zip(rows, scored.appraise([(i, r.candidate_answer) for i, r in rows]), strict=True):
+        if found is not None:
+            features.append(doubts(found.answer, found.evidence, found.matching, found.score))
+            errors.append((found.score - response.human_mark / item.max_mark) ** 2)
+            ids.append(item.id)
+    return np.array(features), np.array(errors), ids
+
+
+def doubt_coefficients(features: FloatArray, errors: FloatArray) -> FloatArray:
+    """Return how much each doubt adds to the squared error, shape `(doubts,)`; a ridge on standardised features."""
+    means, scales = features.mean(axis=0), features.std(axis=0) + 1e-9
+    standardised = (features - means) / scales
+    gram = standardised.T @ standardised + _DOUBT_RIDGE * np.eye(features.shape[1])
+    found: FloatArray = np.linalg.solve(gram, standardised.T @ (errors - errors.mean())) / scales
+    return found
+
+
 def _model(coefficients: FloatArray, means: FloatArray, scales: FloatArray, intercept: float) -> ScoringModel:
     # Eight decimals: the file is the same on every processor whose arithmetic differs in the last bits.
     return ScoringModel(
@@ -173,6 +210,8 @@ def _model(coefficients: FloatArray, means: FloatArray, scales: FloatArray, inte
         blend_slope=0.0,
         blend_intercept=0.0,
         blend_half_width=0.0,
+        doubt_coefficients=(0.0,) * len(DOUBT_NAMES),
+        doubt_line=0.0,
         provenance=_ATTRIBUTION,
     )
 

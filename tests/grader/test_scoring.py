@@ -24,6 +24,8 @@ MODEL = ScoringModel(
     blend_slope=1.5,
     blend_intercept=-0.25,
     blend_half_width=0.2,
+    doubt_coefficients=(0.5, -0.25),
+    doubt_line=0.1,
     provenance="by hand",
 )
 
@@ -32,6 +34,12 @@ def test_a_prediction_is_linear_in_the_standardised_evidence() -> None:
     # .6 + .2 * (.75 - .5) / .25 + .1 * (.2 - .4) / .2 = .6 + .2 - .1;   .6 at the means;   .6 - .2 - .1
     predicted = MODEL.predict(np.array([[0.75, 0.2], [0.5, 0.4], [0.25, 0.2]]))
     assert predicted == pytest.approx([0.7, 0.6, 0.3], abs=1e-12)
+
+
+def test_a_score_is_doubtful_above_the_line() -> None:
+    # .5 * .4 - .25 * .4 = .1;   .5 * .5 - .25 * .4 = .15
+    assert not MODEL.is_doubtful((0.4, 0.4))
+    assert MODEL.is_doubtful((0.5, 0.4))
 
 
 def test_a_prediction_stays_between_0_and_1() -> None:

@@ -288,12 +288,6 @@ def test_a_script_that_a_reference_has_too_is_no_reason() -> None:
     assert noticed(answer, references=(REFERENCE, "Нейроны отключаются")).review_reasons == ()
 
 
-def test_meaning_and_keywords_that_disagree_are_for_a_person_to_read() -> None:
-    apart = replace(MATCHED, clauses_said=0.9, keyword_coverage=0.1)
-    assert noticed(matching=apart).review_reasons == ("Meaning and keywords disagree about this answer.",)
-    assert noticed(matching=apart, authored=False).review_reasons == ()
-
-
 def test_flags_come_in_the_order_of_their_definition() -> None:
     silent = replace(MATCHED, denied_share=1.0, clauses_said=0.0, keyword_coverage=0.0)
     terms = "steel, iron, copper, zinc, brass, bronze, gold, silver, platinum"

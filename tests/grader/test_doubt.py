@@ -1,0 +1,65 @@
+"""What makes a score doubtful, in numbers that can be worked out by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from grader import Grader, ItemBank
+from grader.doubt import DOUBT_NAMES, doubts
+from grader.encoders import FloatArray
+from grader.keyword_use import KeywordUse
+from grader.profiles import profile_text
+from grader.text import Passage
+from tests.grader.test_signs import GOOD, MATCHED
+
+ANSWER = "It switches off neurons at random."
+
+
+def lookup(_: Passage) -> FloatArray:
+    return np.array([1.0, 0.0], dtype=np.float32)
+
+
+def test_doubts_are_measured_in_the_order_of_their_names() -> None:
+    answer = profile_text(ANSWER, lookup)
+    matching = replace(
+        MATCHED,
+        said=0.7,
+        keyword_coverage=0.4,
+        suspicion=1.5,
+        misconceptions=((0, 0.02),),
+        keyword_use=KeywordUse(clauses=1, points_per_clause=1.0, share=0.25),
+    )
+    found = dict(zip(DOUBT_NAMES, doubts(answer, replace(GOOD, meaning_f1=0.6), matching, 0.5), strict=True))
+    assert found == pytest.approx(
+        {
+            "middling": 0.25,
+            "disagreement": 0.3,
+            "likeness": 0.6,
+            "suspicion": 1.0,
+            "misconception": 1.0,
+            "length": 6 / 60,
+            "function_share": 3 / 6,
+            "keyword_share": 0.25,
+        }
+    )
+
+
+def test_sure_scores_have_little_to_doubt() -> None:
+    answer = profile_text(" ".join([ANSWER] * 20), lookup)
+    found = dict(zip(DOUBT_NAMES, doubts(answer, GOOD, MATCHED, 1.0), strict=True))
+    assert (found["middling"], found["suspicion"], found["misconception"], found["length"]) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_a_middling_long_answer_is_for_a_person_and_a_reference_is_not(real_grader: Grader, shipped_bank: ItemBank) -> None:
+    dropout = shipped_bank.get("dropout")
+    middling = (
+        "Neurons are left out by chance while it learns, which I think is there so that the thing does not just remember the"
+        " examples; in class we also talked about how long this takes and on which machines it runs, but I do not recall that."
+    )
+    result = real_grader.grade(dropout, middling)
+    assert 0.25 < result.score < 0.75
+    assert "The grader is less sure of this answer than of most." in result.review_reasons
+    assert not real_grader.grade(dropout, dropout.reference_answers[0].text).needs_review
