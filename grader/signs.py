@@ -45,6 +45,7 @@ _PROSE_FUNCTION_SHARE = 0.32
 _HEAP_NUMBER_SHARE = 0.2
 _CODE = re.compile(r"[=(){}\[\]<>]")
 _CODE_MARKS = 3
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _HEAP_CEILING = 0.15
 # Who is asked for a list may give one. An author's key points tell what a list is worth; elsewhere the question has to.
 _ASKS_FOR_LIST = re.compile(
@@ -320,8 +321,8 @@ def _words_per_run(answer: TextProfile) -> float:
 
 
 def _run_words(answer: TextProfile) -> list[int]:
-    """Return the numbers of words between commas, stops and line ends."""
-    return [len(words(run)) for run in _RUN_BREAK.split(answer.text) if has_words(run)]
+    """Return the numbers of words between commas, stops and line ends; tags are no words."""
+    return [len(words(run)) for run in _RUN_BREAK.split(_TAG.sub(" ", answer.text)) if has_words(run)]
 
 
 def _order_factor(item: ItemProfile, answer: TextProfile, *, authored: bool) -> float:
@@ -338,10 +339,10 @@ def _order_factor(item: ItemProfile, answer: TextProfile, *, authored: bool) -> 
 
 
 def _is_code(answer: TextProfile) -> bool:
-    """Tell whether a text is sums, code or a list of addresses."""
+    """Tell whether a text is sums, code or a list of addresses; tags around words make no code of them."""
     all_words = answer.index.words
     numbers = sum(any(c.isdigit() for c in word.text) for word in all_words)
-    return numbers > _HEAP_NUMBER_SHARE * len(all_words) or len(_CODE.findall(answer.text)) >= _CODE_MARKS
+    return numbers > _HEAP_NUMBER_SHARE * len(all_words) or len(_CODE.findall(_TAG.sub(" ", answer.text))) >= _CODE_MARKS
 
 
 def _is_too_short(item: ItemProfile, answer: TextProfile) -> bool:

@@ -6,11 +6,13 @@ import json
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from opentelemetry.trace import Span
 from sqlalchemy import update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, defer
 
 from api.calibrated import Graders, LearntGraders
@@ -93,6 +95,9 @@ class Work:
             self._write_down(task, outcomes, took_ms)
         except Exception:
             self._survived.add((job_id, number))
+            # For another process, should this one not come back to the chunk; what failed may be the database itself.
+            with suppress(SQLAlchemyError):
+                self._suspect(task, None)
             raise
         self._survived.discard((job_id, number))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -43,6 +44,17 @@ _COOKIE = "language"
 _SECTIONS = ("batches", "review", "banks")
 
 
+def _page_asked_for(request: Request) -> str:
+    """Return the address of the page that was asked for, and of a form the page that it stands on."""
+    url = urlsplit(str(request.url))
+    if request.method != "GET":
+        url = urlsplit(request.headers.get("referer", ""))
+        if url.netloc != request.url.netloc:
+            return "/"
+    path = url.path.removeprefix(base_of(request))
+    return f"{path}?{url.query}" if url.query else path
+
+
 class PageRoute(APIRoute):
     """A route that shows a refusal as a page, and not as a problem for programs."""
 
@@ -54,10 +66,7 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except SignInNeededError:
-                following = request.url.path.removeprefix(base_of(request)) if request.method == "GET" else "/"
-                if request.url.query and request.method == "GET":
-                    following += f"?{request.url.query}"
-                page = render(request, "sign_in.html", {"following": following, "said": "needed"}, status=401)
+                page = render(request, "sign_in.html", {"following": _page_asked_for(request), "said": "needed"}, status=401)
             except (HTTPException, GraderError) as error:
                 page = refuse(request, problem_of(error))
                 page.headers.update(getattr(error, "headers", None) or {})

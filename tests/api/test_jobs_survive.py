@@ -218,6 +218,9 @@ database._PRAGMAS += ("PRAGMA max_page_count={pages + 80}",)
         with workers(database, grader_home, 1, before=HASTY + full) as [worker]:
             wait_for(lambda: done(store, job_id).state is JobState.STOPPED)
             assert worker.poll() is None
+            # Told to end, not killed: that would be held against the row that another chunk is at.
+            worker.terminate()
+            worker.wait(timeout=60)
         stopped = done(store, job_id)
         assert stopped.problem is not None
         assert "OperationalError" in stopped.problem

@@ -84,6 +84,23 @@ def test_what_is_no_key_is_refused_with_a_sentence(service: TestClient, key: str
     assert key not in response.text
 
 
+@pytest.mark.parametrize(
+    ("referer", "following"),
+    [
+        ("{own}/banks/biology/new?lang=de", "/banks/biology/new?lang=de"),
+        ("http://evil.example/banks/biology/new", "/"),
+        ("", "/"),
+    ],
+)
+@pytest.mark.usefixtures("key")
+def test_who_sends_a_form_signed_out_comes_back_to_its_page(service: TestClient, referer: str, following: str) -> None:
+    refused = service.post(
+        "/banks/biology/new", headers={**OWN, "referer": referer.format(own=str(service.base_url).rstrip("/"))}
+    )
+    assert refused.status_code == 401
+    assert f'name="following" value="{following}"' in refused.text
+
+
 @pytest.mark.parametrize("following", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "/a\r\nb", ""])
 def test_signing_in_leads_to_the_services_own_pages_only(service: TestClient, key: str, following: str) -> None:
     assert sign_in(service, key, following=following).headers["location"] == "/"

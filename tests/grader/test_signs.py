@@ -247,6 +247,12 @@ def test_a_denial_and_a_suspicion_are_not_paid_for_twice() -> None:
     assert noticed(matching=both).factor == pytest.approx(0.1)
 
 
+def test_tags_make_no_code_of_a_heap() -> None:
+    heap = "dropout, neurons, training, overfitting, random, regularisation, robust, features"
+    assert Flag.KEYWORD_LIST in noticed(f"{heap}, <script>alert(1)</script>, <b>").flags
+    assert Flag.KEYWORD_LIST not in noticed(f"{heap}, f(x) = (a, b), g(x)").flags
+
+
 def test_notes_with_longer_runs_among_the_short_are_no_heap() -> None:
     heap = "dropout, neurons, training, overfitting, random, regularisation, robust, features, rate, network"
     notes = "dropout, neurons switched off random training, less overfitting, robust features, rate, regularisation"
