@@ -14,7 +14,7 @@ from enum import Enum
 from grader.lexical import WordIndex, shared_words
 from grader.polarity import disagrees, is_contrast, is_retraction
 from grader.profiles import ItemProfile, Statement, TextProfile
-from grader.text import content_stems, sentences
+from grader.text import Span, content_stems, sentences
 from grader.verifier import Suspicion
 
 # Cosine and share of words from which wording is close; dev split, 2026.1. Without an author's key points there are fewer
@@ -113,7 +113,7 @@ def suspected_clauses(item: ItemProfile, answer: TextProfile) -> dict[int, Suspe
     table = item.statement_vectors @ answer.vectors.T
     wrong = item.misconception_vectors
     retracted = retracted_clauses(answer)
-    contrasting = [sentence for sentence in sentences(answer.text) if is_contrast(sentence.text)]
+    contrasting = _contrasts(answer)
     suspects: dict[int, Suspect] = {}
     for at, clause in enumerate(answer.clauses):
         closest = int(table[:, at].argmax())
@@ -172,7 +172,7 @@ def suspicion(suspects: Mapping[int, Suspect], probabilities: Mapping[Suspicion,
         probabilities: A verifier's word on the suspicions, in [0, 1].
         answer: The answer's profile.
     """
-    if len(suspects) <= 1 or any(is_contrast(sentence.text) for sentence in sentences(answer.text)):
+    if len(suspects) <= 1 or _contrasts(answer):
         return 0.0
     return sum(suspect.weight(probabilities) for suspect in suspects.values()) / len(answer.clauses)
 
@@ -196,6 +196,11 @@ def _denied_statements(
     share = _DISAGREEING_SHARE_DERIVED if item.derived else _DISAGREEING_SHARE
     alike = [s for s in near if shared_words(s.index, index) >= shared]
     return alike if all(disagrees(clause, s.text, share=share) != is_retracted for s in alike) else []
+
+
+def _contrasts(answer: TextProfile) -> list[Span]:
+    """Return the sentences of an answer that deny one thing to set off another."""
+    return [sentence for sentence in sentences(answer.text) if is_contrast(sentence.text)]
 
 
 def _turned_statements(clause: str, near: Sequence[Statement]) -> list[Statement]:

@@ -267,14 +267,20 @@ def _is_heap(item: ItemProfile, answer: TextProfile, matching: Matching) -> bool
     count = len(answer.index.words)
     if count < _HEAP_WORDS or _is_code(answer):
         return False
-    runs = _run_words(answer)
-    is_notes = matching.keyword_use.share <= _NOTES_KEYWORDS and any(
-        sum(length for length in runs if length >= long) >= least * count for long, least in _LONG_RUNS
-    )
-    per_run, share = count / max(1, len(runs)), answer.function_share
-    is_list = share <= _HEAP_FUNCTION_SHARE and per_run <= _HEAP_RUN_WORDS and count >= _HEAP_RUNS * per_run and not is_notes
+    per_run, share = _words_per_run(answer), answer.function_share
+    is_list = share <= _HEAP_FUNCTION_SHARE and per_run <= _HEAP_RUN_WORDS and count >= _HEAP_RUNS * per_run
+    is_list = is_list and not _is_notes(answer, matching)
     is_run = share <= _JUMBLE_FUNCTION_SHARE and per_run >= _JUMBLE_RUN_WORDS
     return (is_list or is_run) and any(reference.function_share >= _PROSE_FUNCTION_SHARE for reference in item.references)
+
+
+def _is_notes(answer: TextProfile, matching: Matching) -> bool:
+    """Tell whether a list has longer runs among its short ones, and is not an author's keywords one after the other."""
+    runs = _run_words(answer)
+    count = len(answer.index.words)
+    return matching.keyword_use.share <= _NOTES_KEYWORDS and any(
+        sum(length for length in runs if length >= long) >= least * count for long, least in _LONG_RUNS
+    )
 
 
 def _is_only_keywords(item: ItemProfile, answer: TextProfile, matching: Matching) -> bool:
