@@ -27,7 +27,6 @@ from grader.batch.run import open_source
 _SHOWN_ROWS = 5
 # Enough to find what is wrong with a table, and read in a moment.
 _LOOKED_AT_ROWS = 2_000
-_MAX_PROBLEMS = 20
 _MAX_CELL_CHARS = 160
 _FOUND_LATER = {FAILED_ALONE: "row_problem_failed", GIVEN_UP: "row_problem_given_up", ERASED: "row_problem_erased"}
 _SEPARATORS = {",": "separator_comma", ";": "separator_semicolon", "\t": "separator_tab"}
@@ -58,8 +57,6 @@ class Preview:
     rows: Sequence[Sequence[str]]
     looked_at: int
     is_all: bool
-    # How many rows have a problem, and the first of them.
-    wrong: int
     problems: Sequence[RowProblem]
 
 
@@ -130,8 +127,7 @@ def preview(table: Path, mapping: Mapping, known_items: Collection[str]) -> Prev
         rows=[_cells(row, columns) for row in looked_at[:_SHOWN_ROWS]],
         looked_at=len(looked_at),
         is_all=len(rows) <= _LOOKED_AT_ROWS,
-        wrong=len(problems),
-        problems=problems[:_MAX_PROBLEMS],
+        problems=problems,
     )
 
 

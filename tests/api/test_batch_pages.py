@@ -179,6 +179,12 @@ def test_what_is_no_text_is_a_problem_of_its_row(
     assert said[0] in service.get(f"/batches/{job_id}/rows/1").text
 
 
+def test_every_problem_that_is_found_is_listed(service: TestClient) -> None:
+    rows = "".join(f"no-such-item-{number},Text.\n" for number in range(30))
+    page = look(service, f"item_id,candidate_answer\n{rows}").text
+    assert [int(number) for number in re.findall(r"<li>Row (\d+):", page)] == list(range(1, 31))
+
+
 def test_flags_and_problems_are_said_in_the_language_of_the_page(service: TestClient, work: Work) -> None:
     job_id = started(service, NO_TEXTS, "a.jsonl", candidate_answer_column="candidate_answer")
     work.grade_chunk(job_id, 0, 0)
