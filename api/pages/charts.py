@@ -8,15 +8,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-# Lengths in the chart's own units, which are pixels where it is shown as wide as it may be.
+
+class Room(NamedTuple):
+    """Lengths of a chart of bars in its own units, which are pixels where it is shown as wide as it may be."""
+
+    width: int = 480
+    axis: int = 48
+    bar: int = 36
+
+
+ROOM = Room()
 _WIDTH = 640
 # So large are labels on a phone, by the stylesheet; their room is kept everywhere.
 _LABEL_SIZE = 20
 _MOST_TICKS = 6
 # A number of more digits is wider than its bar.
 _MOST_PRINTED = 999
+# A longer name would leave its bar little room.
+_NAME_CHARS = 18
 
 
 def histogram(counts: Sequence[int], *, label: str, bar: str, x_title: str, y_title: str, height: int) -> str:
@@ -31,28 +42,17 @@ def histogram(counts: Sequence[int], *, label: str, bar: str, x_title: str, y_ti
         height: As a share of a width of 640.
     """
     pygal = _pygal()
-    width = 100 / len(counts)
-    names = [bar.format(low=round(n * width), high=round((n + 1) * width), count=count) for n, count in enumerate(counts)]
+    step = 100 / len(counts)
+    names = [bar.format(low=round(n * step), high=round((n + 1) * step), count=count) for n, count in enumerate(counts)]
     said = "; ".join(name for name, count in zip(names, counts, strict=True) if count)
     chart = pygal.Histogram(
-        width=_WIDTH,
+        **_common(pygal, "histogram", _WIDTH),
         height=height,
-        margin=6,
         margin_right=30,
-        style=pygal.style.Style(label_font_size=_LABEL_SIZE, title_font_size=_LABEL_SIZE),
-        classes=("histogram",),
-        # Else the chart has a name by chance.
-        no_prefix=True,
-        js=(),
-        css=(),
-        disable_xml_declaration=True,
-        show_legend=False,
         x_title=x_title,
         y_title=y_title,
         xrange=(0, 100),
         range=(0, max(1, *counts)),
-        order_min=0,
-        max_scale=_MOST_TICKS,
         x_labels=(0, 25, 50, 75, 100),
         x_value_formatter=lambda percent: f"{percent:.0f} %",
         value_formatter=lambda count: f"{count:.0f}",
@@ -61,12 +61,61 @@ def histogram(counts: Sequence[int], *, label: str, bar: str, x_title: str, y_ti
         print_values_position="top",
     )
     bars = [
-        {"value": (count, n * width, (n + 1) * width), "label": name}
+        {"value": (count, n * step, (n + 1) * step), "label": name}
         for n, (count, name) in enumerate(zip(counts, names, strict=True))
     ]
     chart.add(None, bars)
     chart.add_xml_filter(lambda root: _for_a_page(root, f"{label}: {said}" if said else label))
     return str(chart.render())
+
+
+def topic_bars(means: Sequence[tuple[str, float]], *, label: str) -> str:
+    """Return a bar for each topic as SVG, the first one on top, with its mean in percent at its end and in its title.
+
+    Args:
+        means: Topics and their means in [0, 1], at least one.
+        label: What the chart shows. The means are said after it to those who cannot see it.
+    """
+    pygal = _pygal()
+    names = [f"{topic}: {mean * 100:.0f} %" for topic, mean in means]
+    chart = pygal.HorizontalBar(
+        **_common(pygal, "topic-bars", ROOM.width),
+        height=ROOM.axis + ROOM.bar * len(means),
+        margin_right=70,
+        range=(0, 100),
+        x_labels=[_shortened(topic) for topic, _ in reversed(means)],
+        y_labels=(0, 50, 100),
+        truncate_label=-1,
+        value_formatter=lambda percent: f"{percent:.0f} %",
+        print_values=True,
+        print_values_position="top",
+    )
+    bars = [{"value": mean * 100, "label": name} for name, (_, mean) in zip(names, means, strict=True)]
+    chart.add(None, bars[::-1])
+    chart.add_xml_filter(lambda root: _for_a_page(root, f"{label}: {'; '.join(names)}"))
+    return str(chart.render())
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _NAME_CHARS else f"{name[: _NAME_CHARS - 1]}…"
+
+
+def _common(pygal: Any, kind: str, width: int) -> dict[str, object]:  # noqa: ANN401 a module without types
+    """Return what all charts of the pages are told; `kind` is a class for the stylesheet."""
+    return {
+        "width": width,
+        "margin": 6,
+        "style": pygal.style.Style(label_font_size=_LABEL_SIZE, title_font_size=_LABEL_SIZE),
+        "classes": ("chart", kind),
+        # Else the chart has a name by chance.
+        "no_prefix": True,
+        "js": (),
+        "css": (),
+        "disable_xml_declaration": True,
+        "show_legend": False,
+        "order_min": 0,
+        "max_scale": _MOST_TICKS,
+    }
 
 
 def _pygal() -> Any:  # noqa: ANN401 a module without types

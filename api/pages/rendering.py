@@ -95,8 +95,7 @@ class KeyedPageRoute(PageRoute):
 
 def render(request: Request, template: str, context: Mapping[str, object], *, status: int = 200) -> HTMLResponse:
     """Return a page in the reader's language."""
-    asked = request.query_params.get("lang")
-    language = language_for(asked or request.cookies.get(_COOKIE), request.headers.get("accept-language", ""))
+    language = language_of(request)
     shared = {
         "base": base_of(request),
         "language": language,
@@ -106,9 +105,15 @@ def render(request: Request, template: str, context: Mapping[str, object], *, st
         "visitor": is_visitor(request),
     }
     page = _templates.TemplateResponse(request, template, {**shared, **context}, status_code=status, headers=PAGE_HEADERS)
-    if asked in LANGUAGES:
+    if request.query_params.get("lang") in LANGUAGES:
         page.set_cookie(_COOKIE, language, max_age=31_536_000, samesite="lax", httponly=True)
     return page
+
+
+def language_of(request: Request) -> str:
+    """Return the language that the reader has chosen, or that the browser prefers."""
+    asked = request.query_params.get("lang") or request.cookies.get(_COOKIE)
+    return language_for(asked, request.headers.get("accept-language", ""))
 
 
 def refuse(request: Request, problem: Problem | None) -> HTMLResponse:

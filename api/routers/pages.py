@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 import secrets
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from api import access
 from api.bank_shapes import SHIPPED, BankId
@@ -18,8 +18,10 @@ from api.errors import BankNotFoundError
 from api.items import HeldAgainst
 from api.keys import Scope
 from api.pages.access import guard, is_visitor
+from api.pages.charts import ROOM, topic_bars
 from api.pages.practice import MAX_INTERVIEW, interview, pieces, revealed, sections
-from api.pages.rendering import KeyedPageRoute, base_of, render
+from api.pages.rendering import PAGE_HEADERS, KeyedPageRoute, base_of, language_of, render
+from api.pages.words import words_of
 from api.providers import BanksDep, ItemsDep
 from api.schemas import ItemId
 from grader.items import MAX_ANSWER_CHARS
@@ -44,6 +46,19 @@ class Place(BaseModel):
     of: int = Field(default=0, ge=0, le=MAX_INTERVIEW)
     minutes: int = Field(default=0, ge=0, le=120)
     run: Run = ""
+
+
+class TopicMeans(BaseModel):
+    """What a chart of topics shows: their names, and as many means of best scores in [0, 1]."""
+
+    topic: list[Annotated[str, StringConstraints(min_length=1, max_length=400)]] = Field(min_length=1, max_length=100)
+    mean: list[Annotated[float, Field(ge=0, le=1)]]
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if len(self.topic) != len(self.mean):
+            raise ValueError(f"{len(self.topic)} topics, but {len(self.mean)} means.")
+        return self
 
 
 router = APIRouter(
@@ -144,7 +159,14 @@ def show_result(
 @router.get("/history")
 def show_history(request: Request, run: Annotated[Run, Query()] = "") -> Response:
     """Show what was practised, or one interview: the browser knows, and nobody else."""
-    return render(request, "history.html", {"run": run})
+    return render(request, "history.html", {"run": run, "room": ROOM})
+
+
+@router.get("/history/topics")
+def draw_topics(request: Request, means: Annotated[TopicMeans, Query()]) -> Response:
+    """Draw the means of topics that the browser has made of its own history. They are not stored."""
+    shown = topic_bars(list(zip(means.topic, means.mean, strict=True)), label=words_of(language_of(request))["by_topic"])
+    return Response(shown, media_type="image/svg+xml", headers=PAGE_HEADERS)
 
 
 def _question(request: Request, held: HeldAgainst, place: Place) -> dict[str, object]:

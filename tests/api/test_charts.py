@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from api.pages.charts import histogram
+from api.pages.charts import histogram, topic_bars
 
 BAR = "{low}–{high} %: {count}"
 COUNTS = [0] * 10 + [3, 0, 0, 1, 12] + [0] * 4 + [7]
@@ -69,6 +69,19 @@ def test_library_leaves_the_imports_of_the_process_alone() -> None:
 
 def test_without_scores_nothing_follows_the_label() -> None:
     assert drawn([0] * 20).get("aria-label") == "Scores"
+
+
+def test_topics_stand_in_their_order_with_their_means() -> None:
+    text = topic_bars([("Basics (3)", 0.714), ("A name that is too long for its room (1)", 1.0), ("<b> (2)", 0.0)], label="Means")
+    chart = ET.fromstring(text)  # noqa: S314 what was drawn here
+    assert chart.get("aria-label") == "Means: Basics (3): 71 %; A name that is too long for its room (1): 100 %; <b> (2): 0 %"
+    # From below, as the library places them.
+    assert texts(chart, "axis y") == ["<b> (2)", "A name that is to…", "Basics (3)"]
+    assert texts(chart, "plot text-overlay") == ["0 %", "100 %", "71 %"]
+    bars = [float(bar.get("width", 0)) for bar in chart.iterfind(f".//{SVG}g[@class='bar']/{SVG}rect")]
+    assert bars == [0, max(bars), pytest.approx(max(bars) * 0.714)]
+    assert {node.tag for node in chart.iter()} == {SVG + kind for kind in ("svg", "g", "path", "rect", "text", "title")}
+    assert topic_bars([("Basics", 0.5)], label="Means") == topic_bars([("Basics", 0.5)], label="Means")
 
 
 def test_label_is_escaped() -> None:

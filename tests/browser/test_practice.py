@@ -69,7 +69,7 @@ def test_a_question_is_chosen_answered_and_answered_better(page: Page, keep: Kee
     expect(page.locator("[data-item=dropout] .best")).to_have_text(re.compile(r"\d+ %"))
     page.get_by_role("link", name="Your progress").click()
     expect(page.get_by_role("heading", name="Everything so far")).to_be_visible()
-    expect(page.locator("meter")).to_have_count(1)
+    expect(page.get_by_role("img", name=re.compile(r"^By topic: .*: Basics \(1\): \d+ %$"))).to_be_visible()
     expect(page.locator(".questions .tag")).to_have_text("attempts: 2")
     assert_accessible(page)
     with page.expect_download() as saved:
@@ -171,6 +171,15 @@ def test_an_interview_of_skipped_questions_has_a_summary(open_page: OpenPage) ->
     expect(interview.locator(".over")).to_contain_text("0 of 1")
     expect(interview.locator("li")).to_contain_text("skipped")
     expect(page.locator("section[data-of=all]")).to_be_hidden()
+
+
+def test_a_summary_without_its_chart_says_the_means(open_page: OpenPage) -> None:
+    page = open_page(excused="503")
+    attempt = {"item": "dropout", "question": "What is dropout?", "topic": "Basics", "run": "", "score": 0.5, "answer": "x"}
+    page.add_init_script(f"localStorage.setItem('grader.history', {json.dumps(json.dumps([attempt]))})")
+    page.route("**/history/topics*", lambda route: route.fulfill(status=503))
+    page.goto("/history")
+    expect(page.locator(".topics")).to_have_text("Basics (1): 50 %")
 
 
 def test_pages_without_much_on_them_have_no_holes(page: Page) -> None:

@@ -181,7 +181,7 @@ function summing(place) {
       const over = section.querySelector(".over");
       over.textContent = place.dataset.over.replace("{n}", best.size).replace("{of}", interview.of);
     }
-    charting(section.querySelector(".chart"), best);
+    if (entries.length) charting(section.querySelector(".topics"), best, place.dataset);
     listing(section.querySelector(".questions"), best, skipped, place.dataset);
     section.hidden = false;
   }
@@ -202,19 +202,26 @@ function summing(place) {
 
 const mean = (scores) => scores.reduce((sum, score) => sum + score, 0) / scores.length;
 
-// A bar for each topic: the mean of the best scores of its questions.
-function charting(chart, best) {
-  for (const [topic, found] of Map.groupBy(best.values(), ({ topic }) => topic)) {
-    const share = mean(found.map(({ score }) => score));
-    const row = document.createElement("div");
-    const name = document.createElement("span");
-    name.textContent = `${topic} (${found.length})`;
-    const meter = Object.assign(document.createElement("meter"), { min: 0, max: 1, value: share });
-    meter.setAttribute("aria-label", `${topic}: ${percent(share)}`);
-    const figure = document.createElement("span");
-    figure.textContent = percent(share);
-    row.append(name, meter, figure);
-    chart.append(row);
+// A bar for each topic, of the mean of the best scores of its questions. The service draws it and is told no more than these means.
+async function charting(place, best, { topics: address, chartWidth, axisHeight, barHeight }) {
+  const means = [...Map.groupBy(best.values(), ({ topic }) => topic)].map(([topic, found]) => [
+    `${topic} (${found.length})`,
+    mean(found.map(({ score }) => score)),
+  ]);
+  // Room is kept for it, so that nothing moves when it comes.
+  place.style.aspectRatio = `${chartWidth} / ${Number(axisHeight) + barHeight * means.length}`;
+  const query = new URLSearchParams(means.flatMap(([topic, share]) => [["topic", topic], ["mean", share]]));
+  try {
+    const answer = await fetch(`${address}?${query}`);
+    if (!answer.ok) throw new Error(answer.status);
+    const drawn = new DOMParser().parseFromString(await answer.text(), "image/svg+xml").documentElement;
+    place.append(document.importNode(drawn, true));
+  } catch {
+    // Without the service the figures say the same.
+    place.style.aspectRatio = "";
+    for (const [topic, share] of means) {
+      place.append(Object.assign(document.createElement("p"), { textContent: `${topic}: ${percent(share)}` }));
+    }
   }
 }
 
