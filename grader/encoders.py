@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[np.float32]
 Precision = Literal["fp32", "int8"]
 T = TypeVar("T")
+# Longer than the gap between two products of a run, and too short to keep a core from another run (docs/performance.md).
+_AWAKE_US = "10"
 
 
 class Encoder(Protocol):
@@ -167,8 +169,9 @@ def open_session(model: Path, *, cores: int) -> InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = cores
     options.inter_op_num_threads = 1
-    # Idle cores sleep: they are other runs'.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # A core that shares a run waits awake for its next product, and sleeps where that takes longer: it is other runs' then.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+    options.add_session_config_entry("session.intra_op.spin_duration_us", _AWAKE_US)
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
