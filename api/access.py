@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Coroutine
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 import limits
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
@@ -17,14 +18,17 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from limits import RateLimitItem
 
 from api.attempts import origin_of
-from api.dependencies import state_of
+from api.dependencies import needs_slot, state_of
 from api.errors import RateLimitedError, ScopeMissingError, TokenMismatchError, TooManyAttemptsError, UnauthenticatedError
 from api.keys import KEYLESS, Access, KeyRefusedError, Scope, authenticate, has_keys
 from api.middleware import TOKEN_ROUTES
 from api.passes import TOKEN_PREFIX, PassKind, admit
 from api.storage.database import Store
 
+T = TypeVar("T")
 _UNIT_BYTES = 1_000
+# Every thread that wants to run holds up the one that answers health checks: two hundred requests at once are looked up in turn.
+_LOOK_UPS = CapacityLimiter(3)
 # One learner must not use up what all learners of a site share.
 _TOKEN_RATE = "60/minute"  # noqa: S105 a rate, and no token
 # Where a page's own look-up leaves who is asking.
@@ -42,18 +46,27 @@ REFUSALS = (UnauthenticatedError, ScopeMissingError, TokenMismatchError, RateLim
 class KeyedRoute(APIRoute):
     """A route that asks who is sending before it reads the body: nobody else's megabytes are taken in and parsed.
 
-    Dependencies come too late for that, as FastAPI reads a body that a route declares before it calls them.
+    Dependencies come too late for that, as FastAPI reads a body that a route declares before it calls them. Where there is no
+    place for a request, that is said first of all: many clients that come back every second must cost next to nothing.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler with the question before it."""
         handle = super().get_route_handler()
+        has_to_wait = needs_slot(self)
 
         async def asking(request: Request) -> Response:
-            request.scope[ENTERED] = await run_in_threadpool(who_asks, request)
+            if has_to_wait:
+                state_of(request)["slots"].check()
+            request.scope[ENTERED] = await look_up(who_asks, request)
             return await handle(request)
 
         return asking
+
+
+async def look_up(find: Callable[[Request], T], request: Request) -> T:
+    """Return what a function finds in the database about who asks, in one of the few threads that there are for that."""
+    return await to_thread.run_sync(find, request, limiter=_LOOK_UPS)
 
 
 async def get_access(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> Access:
@@ -65,7 +78,7 @@ async def get_access(request: Request, _: Annotated[HTTPAuthorizationCredentials
         TooManyAttemptsError: If too many keys that are not valid came from the same address.
     """
     known = request.scope.get(ENTERED)
-    return known if isinstance(known, Access) else await run_in_threadpool(who_asks, request)
+    return known if isinstance(known, Access) else await look_up(who_asks, request)
 
 
 def who_asks(request: Request) -> Access:

@@ -94,6 +94,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.metrics = metrics
     # Set by whoever runs the server, before it waits for what is in progress.
     app.state.stopping = Event()
+    # Called when all is loaded that stays: whoever owns the process may put its memory in order then.
+    app.state.at_rest = _leave_as_it_is
     problems.install(app)
     rendering.install(app)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, max_upload_bytes=settings.max_upload_bytes)
@@ -126,6 +128,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
     ):
         loading = executor.submit(_load_grader, settings, bank, app.state.metrics)
         worker = executor.submit(_start_worker, settings, loading, database, bank, app.state.metrics)
+        executor.submit(app.state.at_rest)
         yield State(
             settings=settings,
             bank=bank,
@@ -147,6 +150,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
     database.close()
     if loading.exception() is None:
         loading.result().close()
+
+
+def _leave_as_it_is() -> None:
+    """Do nothing: a process that runs more than the service decides about its memory itself."""
 
 
 def open_database(settings: Settings) -> Database:

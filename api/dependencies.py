@@ -13,6 +13,7 @@ from threading import Event
 from typing import Annotated, TypedDict, cast
 
 from fastapi import Depends, Request
+from fastapi.routing import APIRoute
 
 from api.answers import RepeatedAnswers
 from api.attempts import Attempts
@@ -129,6 +130,11 @@ async def take_slot(request: Request) -> AsyncIterator[None]:
             yield
     finally:
         slots.give_back()
+
+
+def needs_slot(route: APIRoute) -> bool:
+    """Tell whether a route's requests hold a place while they are answered."""
+    return any(each.dependency is take_slot for each in route.dependencies)
 
 
 async def take_upload_slot(request: Request) -> AsyncIterator[None]:

@@ -215,7 +215,10 @@ def responses(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:  # A
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of the app with a problem."""
+    """Answer every error of the app with a problem.
+
+    Handlers are coroutines, since plain functions would be given to threads, which a refusal must not wait for.
+    """
     app.add_exception_handler(GraderError, _on_grader_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(ResponseValidationError, _on_invalid_response)
@@ -276,14 +279,14 @@ def _shortened(part: str | int) -> str | int:
     return part[:_MAX_NAME_CHARS] if isinstance(part, str) else part
 
 
-def _on_grader_error(request: Request, error: Exception) -> Response:
+async def _on_grader_error(request: Request, error: Exception) -> Response:
     problem = problem_of(error, ("path",) if "item_id" in request.path_params else ("body",))
     if problem.status == _INTERNAL.status:
         logger.error("A request failed.", exc_info=error)
     return ProblemResponse(problem)
 
 
-def _on_invalid_request(_: Request, error: Exception) -> Response:
+async def _on_invalid_request(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 the type it is registered for
     found = error.errors()
     if found[0]["type"] == "json_invalid":
@@ -291,13 +294,13 @@ def _on_invalid_request(_: Request, error: Exception) -> Response:
     return ProblemResponse(validation_problem(found))
 
 
-def _on_invalid_response(_: Request, error: Exception) -> Response:
+async def _on_invalid_response(_: Request, error: Exception) -> Response:
     # The message of this error holds what was to be sent, so it is not logged.
     logger.error("A response does not match its schema: %s", type(error).__name__)
     return ProblemResponse(problem_of(error))
 
 
-def _on_http_exception(_: Request, error: Exception) -> Response:
+async def _on_http_exception(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 the type it is registered for
     if type(error) in _KINDS:
         return ProblemResponse(problem_of(error), error.headers)
@@ -320,17 +323,17 @@ def _why_unreadable(cause: BaseException | None) -> str:
             return "The body cannot be read."
 
 
-def _on_database_unavailable(_: Request, error: Exception) -> Response:
+async def _on_database_unavailable(_: Request, error: Exception) -> Response:
     # Of the driver's message only the class is logged: PostgreSQL repeats rows in it.
     logger.error("The database is not available: %s", type(error).__name__)
     return ProblemResponse(_problem(_KINDS[OperationalError], _UNAVAILABLE), {"Retry-After": "2"})
 
 
-def _on_database_error(_: Request, error: Exception) -> Response:
+async def _on_database_error(_: Request, error: Exception) -> Response:
     logger.error("The database refused a statement: %s", type(getattr(error, "orig", error)).__name__)
     return ProblemResponse(problem_of(Exception()))
 
 
-def _on_exception(_: Request, error: Exception) -> Response:
+async def _on_exception(_: Request, error: Exception) -> Response:
     # Starlette raises the error again once this is sent, so the server logs the traceback.
     return ProblemResponse(problem_of(error))

@@ -31,6 +31,15 @@ class Slots:
         """How many requests wait."""
         return len(self._queue)
 
+    def check(self) -> None:
+        """Let pass what could take a place or wait for one now.
+
+        Raises:
+            BusyError: If all places and the queue are full.
+        """
+        if self.taken >= self.limit and len(self._queue) >= self.room:
+            raise BusyError(self.limit)
+
     async def take(self, is_gone: Callable[[], Awaitable[bool]]) -> None:
         """Take a place, or wait for one. A request that is cancelled, or whose client has gone, leaves the queue.
 
@@ -40,11 +49,10 @@ class Slots:
         Raises:
             BusyError: At once, if all places and the queue are full; or if the client has gone, who will not hear of it.
         """
+        self.check()
         if self.taken < self.limit:
             self.taken += 1
             return
-        if len(self._queue) >= self.room:
-            raise BusyError(self.limit)
         turn = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
         has_place = False

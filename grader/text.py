@@ -173,7 +173,7 @@ def clauses(text: str) -> list[Span]:
     return list(_clauses(text))
 
 
-@lru_cache(maxsize=2_000)
+@lru_cache(maxsize=500)
 def _clauses(text: str) -> tuple[Span, ...]:
     """Return what `clauses` does; the last texts are remembered, since one grade asks several times."""
     spans: list[Span] = []

@@ -31,9 +31,11 @@ SYSTEM_SCHEMA = "dbos"
 _QUEUE = "grading"
 # While one chunk is encoded, which takes all cores, another one is read or written.
 _CHUNKS_AT_ONCE = 2
-_POLL_S = 0.1
+# A look costs some milliseconds whether or not there is work, and the other chunk keeps the cores busy meanwhile.
+_POLL_S = 0.25
 _MESSAGES = "messages"
 _MESSAGES_AT_ONCE = 8
+_MESSAGES_POLL_S = 1.0
 _MESSAGES_A_LOOK = 200
 _OVER = ["SUCCESS", "ERROR", "CANCELLED"]
 _REMEMBERED = timedelta(hours=1)
@@ -107,7 +109,7 @@ class Engine:
         self._beat()
         DBOS.launch()
         DBOS.register_queue(_QUEUE, worker_concurrency=_CHUNKS_AT_ONCE, polling_interval_sec=_POLL_S)
-        DBOS.register_queue(_MESSAGES, worker_concurrency=_MESSAGES_AT_ONCE, polling_interval_sec=_POLL_S)
+        DBOS.register_queue(_MESSAGES, worker_concurrency=_MESSAGES_AT_ONCE, polling_interval_sec=_MESSAGES_POLL_S)
         acts = (("beat", self._beat), ("feed", self._feed), ("tell", self._tell), ("look-after", self._look_after))
         for name, act in acts:
             thread = Thread(target=self._repeat, args=(act,), name=f"jobs-{name}", daemon=True)

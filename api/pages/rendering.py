@@ -16,6 +16,8 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
+from api.access import look_up
+from api.dependencies import needs_slot, state_of
 from api.errors import SignInNeededError
 from api.pages.access import enter, is_visitor, signed_in_as
 from api.pages.charts import histogram
@@ -85,9 +87,12 @@ class KeyedPageRoute(PageRoute):
 
     def _handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super()._handler()
+        has_to_wait = needs_slot(self)
 
         async def asking(request: Request) -> Response:
-            await run_in_threadpool(enter, request)
+            if has_to_wait:
+                state_of(request)["slots"].check()
+            await look_up(enter, request)
             return await handle(request)
 
         return asking
@@ -128,14 +133,14 @@ def refuse(request: Request, problem: Problem | None) -> HTMLResponse:
 
 def install(app: FastAPI) -> None:
     """Show browsers a page where there is nothing at an address, or nothing for that method; programs get their problem."""
-    as_problem = cast("Callable[[Request, Exception], Response]", app.exception_handlers[HTTPException])
+    as_problem = cast("Callable[[Request, Exception], Coroutine[Any, Any, Response]]", app.exception_handlers[HTTPException])
 
-    def answer(request: Request, error: Exception) -> Response:
-        response = as_problem(request, error)
+    async def answer(request: Request, error: Exception) -> Response:
+        response = await as_problem(request, error)
         is_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(f"{base_of(request)}/v1/")
         if not is_page or type(error) is not HTTPException or error.status_code not in (404, 405):
             return response
-        page = refuse(request, Problem.model_validate_json(bytes(response.body)))
+        page = await run_in_threadpool(refuse, request, Problem.model_validate_json(bytes(response.body)))
         page.headers.update(error.headers or {})
         return page
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -71,6 +73,27 @@ def test_server_is_live_and_lists_items_before_it_is_ready(
             may_load.set()
         until_ready(client)
         assert client.post("/v1/grades", json=ROW).status_code == 200
+
+
+def test_process_is_told_when_all_is_loaded_that_stays(settings: Settings, open_client: OpenClient) -> None:
+    app = create_app(settings)
+    is_ready: list[bool] = []
+    told = threading.Event()
+
+    def at_rest() -> None:
+        is_ready.append(client.app_state["grader"].done())
+        told.set()
+
+    app.state.at_rest = at_rest
+    with open_client(app) as client:
+        assert told.wait(60)
+    assert is_ready == [True]
+
+
+def test_server_leaves_what_is_loaded_out_of_collections() -> None:
+    # In a process of its own: it holds for the whole process.
+    program = "import gc; from api.commands.serve import settle; settle(); print(len(gc.get_objects()) < 1_000)"
+    assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout == "True\n"
 
 
 def test_server_whose_grader_cannot_be_loaded_asks_for_a_restart(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -127,12 +129,20 @@ def test_one_request_too_many_is_told_to_come_back(
                 response = client.post(path, json=ROW)
                 assert_problem(response, 429, "busy")
                 assert int(response.headers["retry-after"]) > 0
+                # Said before anybody is looked up, which would cost more than the refusal.
+                assert_problem(client.post(path, json=ROW, headers={"Authorization": "Bearer nobody"}), 429, "busy")
             assert client.get("/livez").status_code == 200
             assert client.get("/v1/items").status_code == 200
         finally:
             slow.gate.set()
         assert [request.result().status_code for request in pending] == [200, 200, 200]
         assert client.post("/v1/grades", json=ROW).status_code == 200
+
+
+def test_refusals_take_no_thread(client: TestClient) -> None:
+    app = client.app
+    assert isinstance(app, FastAPI)
+    assert [name for name, handler in app.exception_handlers.items() if not inspect.iscoroutinefunction(handler)] == []
 
 
 def _wait_until(is_so: Callable[[], bool]) -> None:
