@@ -6,6 +6,8 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 # torch goes first and alone: a range anywhere else would bring a build with gigabytes of GPU libraries.
 TORCH := torch==2.13.0
+# One more than there are cores: tests of crashes and restarts mostly wait.
+TEST_PROCESSES ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
 
 .PHONY: serve test lint fix schema checksums fit benchmark clean
 
@@ -15,7 +17,7 @@ serve: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/grader prepare
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -21,7 +21,7 @@ from platformdirs import user_cache_path
 
 from grader import Grader, GradingResult, ItemBank, default_bank_dir, default_scoring_model
 from grader.agreement import auc, pearson, wrmse
-from training.data_sets import RULES, SetRule, fitting_rows, measured_rows
+from training.data_sets import RULES, MarkedAnswer, fitting_rows, measured_rows
 from training.fit_scoring_model import MarkedSet, fit, marked_set, open_training_grader
 
 RIGHT_KINDS = ("complete", "terse")
@@ -47,13 +47,12 @@ class SetFigures:
     system_pearson: float
 
 
-def left_out_figures(grader: Grader, rule: SetRule, data_dir: Path, sets: dict[str, MarkedSet]) -> SetFigures:
-    """Return the figures of one set from a model fitted on the others."""
-    model = fit({name: marked for name, marked in sets.items() if name != rule.name})
+def left_out_figures(grader: Grader, measured: str, rows: Sequence[MarkedAnswer], sets: dict[str, MarkedSet]) -> SetFigures:
+    """Return the figures of rows of one set, by its name, from a model fitted on the others."""
+    model = fit({name: marked for name, marked in sets.items() if name != measured})
     blind = Grader(
         grader.encoder, verifier=grader.verifier, scoring_model=replace(model, half_width=default_scoring_model().half_width)
     )
-    rows = measured_rows(rule, data_dir)
     results = blind.grade_many([(row.item, row.candidate_answer) for row in rows])
     people = np.array([row.score for row in rows])
     system = np.array([result.score for result in results])
@@ -122,7 +121,7 @@ def main() -> None:
         print("| set, left out of the fit | answers | wRMSE cosine | wRMSE grader | target | r cosine | r grader |")
         print("|---|---|---|---|---|---|---|")
         for rule in RULES:
-            f = left_out_figures(grader, rule, data_dir, sets)
+            f = left_out_figures(grader, rule.name, measured_rows(rule, data_dir), sets)
             target = TARGETS.get(rule.name, "–")
             print(
                 f"| {rule.name} | {f.rows} | {f.cosine_wrmse:.3f} | {f.system_wrmse:.3f} | {target}"

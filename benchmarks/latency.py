@@ -3,19 +3,21 @@
     python -m benchmarks.latency [--requests N] [--json FILE]
 
 Starts the real servers on free loopback ports, with nothing mocked, and stops by itself. Every answer has 60 words and no two are
-alike, so nothing that is remembered helps; the rounds of the services alternate. Run it with nothing else on the machine.
+alike, so nothing that is remembered helps; the rounds of the services alternate. A second table is of answers as people write
+them: the shipped bank's marked ones. Run it with nothing else on the machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.measuring import Row, Times, answers, keep, load, served, show
+from benchmarks.measuring import Row, Times, answers, keep, load, marked_answers, served, show
 from grader import ItemBank, default_bank_dir
 
 _CLIENTS = (1, 8, 64)
@@ -47,10 +49,19 @@ def main() -> None:
                     times = load(port, "/v1/grades", bodies, clients=clients)
                     best[name] = times if name not in best or times.rate > best[name].rate else best[name]
             figures |= {f"{name}, {clients}": times for name, times in best.items()}
+        marked = marked_answers(bank, count=arguments.requests)
+        for name, port in ports.items():
+            figures[f"{name}, marked"] = load(port, "/v1/grades", _bodies(marked), clients=1)
     show(
         f"One grade over HTTP, {arguments.words} words; the better of {_ROUNDS} rounds",
         ["service", "clients", "p50 ms", "p95 ms", "p99 ms", "requests/s", "times naive rate", "p50 of naive p50"],
         [_row(name, clients, figures) for clients in _CLIENTS for name in _SERVICES],
+    )
+    words = statistics.median(len(answer.split()) for _, answer in marked)
+    show(
+        f"The same for {len(marked)} marked answers, {words:.0f} words in the median",
+        ["service", "clients", "p50 ms", "p95 ms", "p99 ms", "requests/s"],
+        [[name, 1, *figures[f"{name}, marked"]] for name in _SERVICES],
     )
     keep(arguments.json, {"latency": {name: times._asdict() for name, times in figures.items()}})
 

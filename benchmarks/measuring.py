@@ -40,6 +40,17 @@ def answers(bank: ItemBank, *, words: int, count: int, seed: int = 1) -> list[Ro
     return made
 
 
+def marked_answers(bank: ItemBank, *, count: int, seed: int = 1) -> list[Row]:
+    """Return so many of a bank's marked answers in any order, the blank ones left out; no two are alike."""
+    every = list(
+        {
+            (item.id, r.candidate_answer): item for item in bank for r in bank.responses[item.id] if r.candidate_answer.strip()
+        }.items()
+    )
+    chosen = random.Random(seed).sample(every, min(count, len(every)))  # noqa: S311 as above
+    return [(item, answer) for (_, answer), item in chosen]
+
+
 class Times(NamedTuple):
     """Milliseconds of requests, and the requests a second of all clients together."""
 
