@@ -58,6 +58,7 @@ def serve(host: str, port: int, bank_dir: Path | None, home: Path | None) -> Non
             raise KeylessAddressError(host)
     # It takes half a second to import, which a refusal above need not wait for.
     from api.app import create_app  # noqa: PLC0415
+    from api.protocol import BoundedHttpToolsProtocol  # noqa: PLC0415 as above
 
     app = create_app()
     app.state.at_rest = settle
@@ -65,6 +66,9 @@ def serve(host: str, port: int, bank_dir: Path | None, home: Path | None) -> Non
         app,
         host=host,
         port=port,
+        # With uvloop a burst of requests is read before any is answered, and health checks wait (docs/adr/0025).
+        loop="asyncio",
+        http=BoundedHttpToolsProtocol,
         timeout_graceful_shutdown=_GRACE_S,
         # The service logs requests itself: the server's own lines hold addresses, which may name a person.
         access_log=False,
@@ -75,7 +79,10 @@ def serve(host: str, port: int, bank_dir: Path | None, home: Path | None) -> Non
 
 
 def settle() -> None:
-    """Leave what is loaded by now out of garbage collections: with it a full one stops every thread for a quarter of a second."""
+    """Leave what is loaded by now out of garbage collections: with it a full one stops every thread for a quarter of a second.
+
+    Nothing is collected first, as that would be such a stop, and what is garbage by now is little.
+    """
     gc.freeze()
 
 

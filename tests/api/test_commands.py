@@ -8,8 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import uvicorn
 from sqlalchemy import select
 
+from api.commands.serve import settle
+from api.protocol import BoundedHttpToolsProtocol
 from api.storage.columns import new_id, now, oldest_id
 from api.storage.database import Database, Store
 from api.storage.tables import Result
@@ -122,13 +125,16 @@ def test_another_address_without_keys_is_refused_with_what_to_do(address: str, c
 
 
 def test_another_address_with_a_key_is_served(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    called: list[object] = []
+    configs: list[uvicorn.Config] = []
     monkeypatch.setenv("GRADER_BANK_DIR", "")
-    monkeypatch.setattr("uvicorn.Server.run", lambda server: called.append(server.config.host))
+    monkeypatch.setattr("uvicorn.Server.run", lambda server: configs.append(server.config))
     main(["db", "upgrade"])
     main(["keys", "create"])
     assert main(["serve", "--host", "0.0.0.0"]) == 0
-    assert called == ["0.0.0.0"]
+    assert [config.host for config in configs] == ["0.0.0.0"]
+    # What health checks need under load (docs/adr/0025).
+    assert (configs[0].http, configs[0].loop) == (BoundedHttpToolsProtocol, "asyncio")
+    assert configs[0].app.state.at_rest is settle  # type: ignore[union-attr]  # the app that was made
 
 
 def test_serving_over_an_old_database_says_what_to_do(address: str, capsys: pytest.CaptureFixture[str]) -> None:
