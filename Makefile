@@ -6,8 +6,8 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 # torch goes first and alone: a range anywhere else would bring a build with gigabytes of GPU libraries.
 TORCH := torch==2.13.0
-# One more than there are cores: tests of crashes and restarts mostly wait.
-TEST_PROCESSES ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
+# One more than there are cores, as tests of crashes and restarts mostly wait, and not more than eight, as each loads the models.
+TEST_PROCESSES ?= $(shell n=`nproc 2>/dev/null || getconf _NPROCESSORS_ONLN || echo 2`; expr $$(( n < 7 ? n : 7 )) + 1)
 
 .PHONY: serve test lint fix schema checksums fit benchmark clean
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 import limits
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
@@ -27,8 +27,6 @@ from api.storage.database import Store
 
 T = TypeVar("T")
 _UNIT_BYTES = 1_000
-# Every thread that wants to run holds up the one that answers health checks: two hundred requests at once are looked up in turn.
-_LOOK_UPS = CapacityLimiter(3)
 # One learner must not use up what all learners of a site share.
 _TOKEN_RATE = "60/minute"  # noqa: S105 a rate, and no token
 # Where a page's own look-up leaves who is asking.
@@ -56,7 +54,8 @@ class KeyedRoute(APIRoute):
         has_to_wait = needs_slot(self)
 
         async def asking(request: Request) -> Response:
-            if has_to_wait:
+            # What was answered before is given again without a place.
+            if has_to_wait and "idempotency-key" not in request.headers:
                 state_of(request)["slots"].check()
             request.scope[ENTERED] = await look_up(who_asks, request)
             return await handle(request)
@@ -66,7 +65,7 @@ class KeyedRoute(APIRoute):
 
 async def look_up(find: Callable[[Request], T], request: Request) -> T:
     """Return what a function finds in the database about who asks, in one of the few threads that there are for that."""
-    return await to_thread.run_sync(find, request, limiter=_LOOK_UPS)
+    return await to_thread.run_sync(find, request, limiter=state_of(request)["look_ups"])
 
 
 async def get_access(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> Access:

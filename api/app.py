@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from threading import Event
 from typing import TYPE_CHECKING
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
@@ -61,6 +62,9 @@ logger = logging.getLogger(__name__)
 # Each may take a gigabyte of disk and half an hour.
 _MAX_UPLOADS = 4
 _MAX_STREAMS = 100
+# Each thread that wants to run holds up the one that answers health checks. Those that ask SQLite always want to; those that ask
+# PostgreSQL mostly wait for it, some seconds where it is away.
+_SQLITE_LOOK_UPS, _POSTGRESQL_LOOK_UPS = 3, 10
 _ROUTES = (
     *(grades, tokens, jobs, items, banks, results, reviews, webhooks, usage, health),
     *(pages, batch_pages, review_pages, bank_pages, sign_in),
@@ -128,7 +132,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
     ):
         loading = executor.submit(_load_grader, settings, bank, app.state.metrics)
         worker = executor.submit(_start_worker, settings, loading, database, bank, app.state.metrics)
-        executor.submit(app.state.at_rest)
+        executor.submit(_tell_at_rest, loading, app.state.at_rest)
         yield State(
             settings=settings,
             bank=bank,
@@ -144,12 +148,18 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
             stream_slots=Slots(_MAX_STREAMS),
             stopping=app.state.stopping,
             learnt=LearntGraders(),
+            look_ups=CapacityLimiter(_SQLITE_LOOK_UPS if database.is_sqlite else _POSTGRESQL_LOOK_UPS),
         )
     if worker.exception() is None and (engine := worker.result()) is not None:
         engine.stop()
     database.close()
     if loading.exception() is None:
         loading.result().close()
+
+
+def _tell_at_rest(loading: Future[Grader], at_rest: Callable[[], None]) -> None:
+    if loading.exception() is None:
+        at_rest()
 
 
 def _leave_as_it_is() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Event
 from typing import Annotated, TypedDict, cast
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 
@@ -49,6 +50,7 @@ class State(TypedDict):
     upload_slots: Slots
     stream_slots: Slots
     stopping: Event
+    look_ups: CapacityLimiter
     learnt: LearntGraders
 
 

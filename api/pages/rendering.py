@@ -17,7 +17,6 @@ from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
 from api.access import look_up
-from api.dependencies import needs_slot, state_of
 from api.errors import SignInNeededError
 from api.pages.access import enter, is_visitor, signed_in_as
 from api.pages.charts import histogram
@@ -87,11 +86,8 @@ class KeyedPageRoute(PageRoute):
 
     def _handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super()._handler()
-        has_to_wait = needs_slot(self)
 
         async def asking(request: Request) -> Response:
-            if has_to_wait:
-                state_of(request)["slots"].check()
             await look_up(enter, request)
             return await handle(request)
 

@@ -23,8 +23,8 @@ SQLITE, POSTGRESQL = "sqlite", "postgresql"
 _LOCK_TIMEOUT_S = 10
 _STATEMENT_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 5
-# Every request that touches the database does so in one of the server's 40 threads.
-_POOL_SIZE, _POOL_OVERFLOW = 10, 30
+# Every request that touches the database does so in one of the server's 40 threads, or in one of ten that look up who asks.
+_POOL_SIZE, _POOL_OVERFLOW = 10, 40
 
 _READING_POSTGRESQL = {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
 _PRAGMAS = (
@@ -35,7 +35,7 @@ _PRAGMAS = (
     "PRAGMA secure_delete=ON",  # what is erased is overwritten, not only forgotten
     "PRAGMA trusted_schema=OFF",
     "PRAGMA temp_store=MEMORY",
-    "PRAGMA cache_size=-4000",  # 4 MB for each of up to 40 connections; the system keeps the file in memory too
+    "PRAGMA cache_size=-4000",  # 4 MB for each of up to 50 connections; the system keeps the file in memory too
 )
 
 

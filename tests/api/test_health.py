@@ -77,17 +77,11 @@ def test_server_is_live_and_lists_items_before_it_is_ready(
 
 def test_process_is_told_when_all_is_loaded_that_stays(settings: Settings, open_client: OpenClient) -> None:
     app = create_app(settings)
-    is_ready: list[bool] = []
     told = threading.Event()
-
-    def at_rest() -> None:
-        is_ready.append(client.app_state["grader"].done())
-        told.set()
-
-    app.state.at_rest = at_rest
+    app.state.at_rest = told.set
     with open_client(app) as client:
         assert told.wait(60)
-    assert is_ready == [True]
+        assert client.app_state["grader"].done()
 
 
 def test_server_leaves_what_is_loaded_out_of_collections() -> None:

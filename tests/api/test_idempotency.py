@@ -42,6 +42,15 @@ def test_same_request_gets_the_same_answer_and_is_carried_out_once(service: Test
     assert count(service) == 1
 
 
+def test_answer_is_given_again_though_the_queue_is_full(service: TestClient, assert_problem: AssertProblem) -> None:
+    first = service.post("/v1/grades", json=ROW, headers=KEY)
+    slots = service.app_state["slots"]
+    slots.limit = slots.room = 0
+    assert service.post("/v1/grades", json=ROW, headers=KEY).content == first.content
+    assert_problem(service.post("/v1/grades", json=ROW), 429, "busy")
+    assert_problem(service.post("/v1/grades", json=ROW, headers={"idempotency-key": "another"}), 429, "busy")
+
+
 def test_other_request_with_the_key_is_a_problem(service: TestClient, assert_problem: AssertProblem) -> None:
     service.post("/v1/grades", json=ROW, headers=KEY)
     assert_problem(service.post("/v1/grades", json={**ROW, "attempt_id": "x"}, headers=KEY), 409, "idempotency-key-reused")

@@ -139,7 +139,7 @@ def test_one_request_too_many_is_told_to_come_back(
         assert client.post("/v1/grades", json=ROW).status_code == 200
 
 
-def test_refusals_take_no_thread(client: TestClient) -> None:
+def test_problems_take_no_thread(client: TestClient) -> None:
     app = client.app
     assert isinstance(app, FastAPI)
     assert [name for name, handler in app.exception_handlers.items() if not inspect.iscoroutinefunction(handler)] == []
