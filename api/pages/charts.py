@@ -6,6 +6,7 @@ on which it was made: the same counts give the same bytes.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ _MOST_TICKS = 6
 _MOST_PRINTED = 999
 # A longer name would leave its bar little room.
 _NAME_CHARS = 18
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def histogram(counts: Sequence[int], *, label: str, bar: str, x_title: str, y_title: str, height: int) -> str:
@@ -77,9 +79,13 @@ def topic_bars(means: Sequence[tuple[str, float]], *, label: str) -> str:
         label: What the chart shows. The means are said after it to those who cannot see it.
     """
     pygal = _pygal()
+    means = [(_NOT_IN_XML.sub("", topic), mean) for topic, mean in means]
     names = [f"{topic}: {mean * 100:.0f} %" for topic, mean in means]
+    common = _common(pygal, "topic-bars", ROOM.width)
+    # Else the library makes room for values above bars, which takes as much of the axis as there are few of them.
+    common["style"].value_font_size = 0
     chart = pygal.HorizontalBar(
-        **_common(pygal, "topic-bars", ROOM.width),
+        **common,
         height=ROOM.axis + ROOM.bar * len(means),
         margin_right=70,
         range=(0, 100),
@@ -97,10 +103,13 @@ def topic_bars(means: Sequence[tuple[str, float]], *, label: str) -> str:
 
 
 def _shortened(name: str) -> str:
-    return name if len(name) <= _NAME_CHARS else f"{name[: _NAME_CHARS - 1]}…"
+    """Return a name as there is room for it, with what stands behind it in brackets."""
+    name, bracket, count = name.rpartition(" (") if name.endswith(")") else (name, "", "")
+    room = _NAME_CHARS - len(bracket + count)
+    return (name if len(name) <= room else f"{name[: max(1, room - 1)]}…") + bracket + count
 
 
-def _common(pygal: Any, kind: str, width: int) -> dict[str, object]:  # noqa: ANN401 a module without types
+def _common(pygal: Any, kind: str, width: int) -> dict[str, Any]:  # noqa: ANN401 a module without types
     """Return what all charts of the pages are told; `kind` is a class for the stylesheet."""
     return {
         "width": width,

@@ -158,12 +158,12 @@ def show_result(
 
 @router.get("/history")
 def show_history(request: Request, run: Annotated[Run, Query()] = "") -> Response:
-    """Show what was practised, or one interview: the browser knows, and nobody else."""
+    """Show what was practised, or one interview, as the browser has kept it."""
     return render(request, "history.html", {"run": run, "room": ROOM})
 
 
-@router.get("/history/topics")
-def draw_topics(request: Request, means: Annotated[TopicMeans, Query()]) -> Response:
+@router.post("/history/topics")
+def draw_topics(request: Request, means: Annotated[TopicMeans, Form()]) -> Response:
     """Draw the means of topics that the browser has made of its own history. They are not stored."""
     shown = topic_bars(list(zip(means.topic, means.mean, strict=True)), label=words_of(language_of(request))["by_topic"])
     return Response(shown, media_type="image/svg+xml", headers=PAGE_HEADERS)

@@ -76,12 +76,17 @@ def test_topics_stand_in_their_order_with_their_means() -> None:
     chart = ET.fromstring(text)  # noqa: S314 what was drawn here
     assert chart.get("aria-label") == "Means: Basics (3): 71 %; A name that is too long for its room (1): 100 %; <b> (2): 0 %"
     # From below, as the library places them.
-    assert texts(chart, "axis y") == ["<b> (2)", "A name that is to…", "Basics (3)"]
+    assert texts(chart, "axis y") == ["<b> (2)", "A name that i… (1)", "Basics (3)"]
     assert texts(chart, "plot text-overlay") == ["0 %", "100 %", "71 %"]
     bars = [float(bar.get("width", 0)) for bar in chart.iterfind(f".//{SVG}g[@class='bar']/{SVG}rect")]
     assert bars == [0, max(bars), pytest.approx(max(bars) * 0.714)]
     assert {node.tag for node in chart.iter()} == {SVG + kind for kind in ("svg", "g", "path", "rect", "text", "title")}
     assert topic_bars([("Basics", 0.5)], label="Means") == topic_bars([("Basics", 0.5)], label="Means")
+
+
+def test_what_xml_cannot_hold_is_left_out_of_names() -> None:
+    text = topic_bars([("A\x0bB\x00 \ufffe(1)", 0.5)], label="Means")
+    assert ET.fromstring(text).get("aria-label") == "Means: AB (1): 50 %"  # noqa: S314 what was drawn here
 
 
 def test_label_is_escaped() -> None:

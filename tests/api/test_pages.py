@@ -49,12 +49,12 @@ def test_a_form_without_scripts_leads_to_the_score_and_stores_nothing(service: T
 
 def test_means_of_topics_are_drawn_in_the_reader_s_language(client: TestClient) -> None:
     means: dict[str, list[str]] = {"topic": ["Basics (2)", "<script>alert(1)</script> (1)"], "mean": ["0.5", "1"]}
-    drawn = client.get("/history/topics", params=means)
+    drawn = client.post("/history/topics", data=means)
     assert (drawn.status_code, drawn.headers["content-type"]) == (200, "image/svg+xml")
     assert "default-src 'none'" in drawn.headers["content-security-policy"]
     assert "Basics (2): 50 %" in drawn.text
     assert "<script" not in drawn.text
-    assert "Nach Thema" in client.get("/history/topics", params=means, headers={"Accept-Language": "de"}).text
+    assert "Nach Thema" in client.post("/history/topics", data=means, headers={"Accept-Language": "de"}).text
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_means_of_topics_are_drawn_in_the_reader_s_language(client: TestClient) 
     ids=["nothing", "no mean", "too many means", "over one", "not a number", "no name", "too many"],
 )
 def test_means_that_cannot_be_drawn_are_refused(client: TestClient, means: dict[str, list[str | float]]) -> None:
-    assert client.get("/history/topics", params=means).status_code == 422
+    assert client.post("/history/topics", data=means).status_code == 422
 
 
 def test_markup_in_an_answer_is_shown_and_never_run(client: TestClient) -> None:

@@ -173,11 +173,14 @@ def test_an_interview_of_skipped_questions_has_a_summary(open_page: OpenPage) ->
     expect(page.locator("section[data-of=all]")).to_be_hidden()
 
 
-def test_a_summary_without_its_chart_says_the_means(open_page: OpenPage) -> None:
-    page = open_page(excused="503")
+@pytest.mark.parametrize(
+    ("status", "body"), [(503, ""), (200, "<html><p>Sign in"), (200, "<svg xmlns='http://www.w3.org/2000/svg'>")]
+)
+def test_a_summary_without_its_chart_says_the_means(open_page: OpenPage, status: int, body: str) -> None:
+    page = open_page(excused="503|inline style")
     attempt = {"item": "dropout", "question": "What is dropout?", "topic": "Basics", "run": "", "score": 0.5, "answer": "x"}
     page.add_init_script(f"localStorage.setItem('grader.history', {json.dumps(json.dumps([attempt]))})")
-    page.route("**/history/topics*", lambda route: route.fulfill(status=503))
+    page.route("**/history/topics*", lambda route: route.fulfill(status=status, body=body))
     page.goto("/history")
     expect(page.locator(".topics")).to_have_text("Basics (1): 50 %")
 

@@ -202,7 +202,8 @@ function summing(place) {
 
 const mean = (scores) => scores.reduce((sum, score) => sum + score, 0) / scores.length;
 
-// A bar for each topic, of the mean of the best scores of its questions. The service draws it and is told no more than these means.
+// A bar for each topic, of the mean of the best scores of its questions. The service draws it: names, counts and means are all that it
+// is told, and not in an address, which others might write down.
 async function charting(place, best, { topics: address, chartWidth, axisHeight, barHeight }) {
   const means = [...Map.groupBy(best.values(), ({ topic }) => topic)].map(([topic, found]) => [
     `${topic} (${found.length})`,
@@ -210,11 +211,12 @@ async function charting(place, best, { topics: address, chartWidth, axisHeight, 
   ]);
   // Room is kept for it, so that nothing moves when it comes.
   place.style.aspectRatio = `${chartWidth} / ${Number(axisHeight) + barHeight * means.length}`;
-  const query = new URLSearchParams(means.flatMap(([topic, share]) => [["topic", topic], ["mean", share]]));
+  const body = new URLSearchParams(means.flatMap(([topic, share]) => [["topic", topic], ["mean", share]]));
   try {
-    const answer = await fetch(`${address}?${query}`);
+    const answer = await fetch(address, { method: "POST", body });
     if (!answer.ok) throw new Error(answer.status);
     const drawn = new DOMParser().parseFromString(await answer.text(), "image/svg+xml").documentElement;
+    if (drawn.localName !== "svg" || drawn.querySelector("parsererror")) throw new Error("no chart");
     place.append(document.importNode(drawn, true));
   } catch {
     // Without the service the figures say the same.
