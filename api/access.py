@@ -51,11 +51,11 @@ class KeyedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler with the question before it."""
         handle = super().get_route_handler()
-        has_to_wait = needs_slot(self)
+        takes_slot = needs_slot(self)
 
         async def asking(request: Request) -> Response:
             # What was answered before is given again without a place.
-            if has_to_wait and "idempotency-key" not in request.headers:
+            if takes_slot and "idempotency-key" not in request.headers:
                 state_of(request)["slots"].check()
             request.scope[ENTERED] = await look_up(who_asks, request)
             return await handle(request)

@@ -42,13 +42,13 @@ def answers(bank: ItemBank, *, words: int, count: int, seed: int = 1) -> list[Ro
 
 def marked_answers(bank: ItemBank, *, count: int, seed: int = 1) -> list[Row]:
     """Return so many of a bank's marked answers in any order, the blank ones left out; no two are alike."""
-    every = list(
-        {
-            (item.id, r.candidate_answer): item for item in bank for r in bank.responses[item.id] if r.candidate_answer.strip()
-        }.items()
-    )
-    chosen = random.Random(seed).sample(every, min(count, len(every)))  # noqa: S311 as above
-    return [(item, answer) for (_, answer), item in chosen]
+    rows = [
+        (item, answer)
+        for item in bank
+        for answer in dict.fromkeys(r.candidate_answer for r in bank.responses[item.id])
+        if answer.strip()
+    ]
+    return random.Random(seed).sample(rows, min(count, len(rows)))  # noqa: S311 as above
 
 
 class Times(NamedTuple):

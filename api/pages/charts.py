@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 
 class Room(NamedTuple):
-    """Lengths of a chart of bars in its own units, which are pixels where it is shown as wide as it may be."""
+    """Lengths of a chart of topics in its own units, by which a page keeps room for it before it is there."""
 
     width: int = 480
     axis: int = 48
@@ -21,6 +21,7 @@ class Room(NamedTuple):
 
 
 ROOM = Room()
+# Of a histogram, in its own units, which are pixels where it is shown as wide as it may be.
 _WIDTH = 640
 # So large are labels on a phone, by the stylesheet; their room is kept everywhere.
 _LABEL_SIZE = 20
@@ -81,11 +82,9 @@ def topic_bars(means: Sequence[tuple[str, float]], *, label: str) -> str:
     pygal = _pygal()
     means = [(_NOT_IN_XML.sub("", topic), mean) for topic, mean in means]
     names = [f"{topic}: {mean * 100:.0f} %" for topic, mean in means]
-    common = _common(pygal, "topic-bars", ROOM.width)
-    # Else the library makes room for values above bars, which takes as much of the axis as there are few of them.
-    common["style"].value_font_size = 0
     chart = pygal.HorizontalBar(
-        **common,
+        # Else the library makes room for values above bars, which takes the more of the axis the fewer bars there are.
+        **_common(pygal, "topic-bars", ROOM.width, value_font_size=0),
         height=ROOM.axis + ROOM.bar * len(means),
         margin_right=70,
         range=(0, 100),
@@ -109,12 +108,12 @@ def _shortened(name: str) -> str:
     return (name if len(name) <= room else f"{name[: max(1, room - 1)]}…") + bracket + count
 
 
-def _common(pygal: Any, kind: str, width: int) -> dict[str, Any]:  # noqa: ANN401 a module without types
-    """Return what all charts of the pages are told; `kind` is a class for the stylesheet."""
+def _common(pygal: Any, kind: str, width: int, **style: int) -> dict[str, Any]:  # noqa: ANN401 a module without types
+    """Return what all charts of the pages are told; `kind` is a class for the stylesheet, and `style` what else text measures."""
     return {
         "width": width,
         "margin": 6,
-        "style": pygal.style.Style(label_font_size=_LABEL_SIZE, title_font_size=_LABEL_SIZE),
+        "style": pygal.style.Style(label_font_size=_LABEL_SIZE, title_font_size=_LABEL_SIZE, **style),
         "classes": ("chart", kind),
         # Else the chart has a name by chance.
         "no_prefix": True,
