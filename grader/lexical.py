@@ -25,7 +25,7 @@ _LONGEST_ACRONYM = 6
 
 # Distinct words whose nearest misspelling a text remembers. An item's texts live as long as the process and are asked for the
 # words of every answer.
-_REMEMBERED = 2_000
+_REMEMBERED = 200
 
 # Words by their first letter: each with its first position in the text and the slips it may hold.
 _Candidates = dict[str, list[tuple[str, int, int]]]
@@ -251,7 +251,7 @@ def _misspelt(wanted: str, candidates: _Candidates) -> int | None:
     return None if best is None else best[1]
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def slips_allowed(word: str) -> int:
     """Return how many letters of a word may be wrong: 0 below five letters or with a digit in it, 1 to eight, then 2."""
     if len(word) < _ONE_SLIP_FROM or any(c.isdigit() for c in word):

@@ -165,7 +165,7 @@ def _denials(text: str) -> list[tuple[int, int]]:
     return stretches
 
 
-@lru_cache(maxsize=4_000)
+@lru_cache(maxsize=2_000)
 def signed_words(text: str) -> dict[str, int]:
     """Return the stems of a text's content words with +1 where they are affirmed and -1 where they are denied.
 
