@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+
+from grader.encoders import FloatArray
 from grader.lexical import WordIndex, shared_words
 from grader.polarity import disagrees, is_contrast, is_retraction
 from grader.profiles import ItemProfile, Statement, TextProfile
@@ -41,6 +44,10 @@ _SAME_WORDS = 0.70
 # Suspicions that are not proof one by one are proof together: what one weighs is the verifier's word, and more by its ground if
 # that is not out of the question. Fitted by a logistic regression over answers as wholes, see docs/adr/0023.
 _OUT_OF_THE_QUESTION = 0.10
+# A condition by itself claims nothing that could be denied: "if the null hypothesis were true".
+_CONDITION = re.compile(r"(?:if|when|whenever|where|whether|unless|until|once|in case)\b[^,.!?]*$", re.IGNORECASE)
+# Who lists words says nothing of either of two things.
+_LEAST_FUNCTION_SHARE = 0.15
 _ENDS_SENTENCE = re.compile(r"[.!?;\n]")
 _OF_EVERYTHING = re.compile(r"\b(?:all|everything|above|said|wrote)\b", re.IGNORECASE)
 
@@ -64,9 +71,13 @@ class Ground(Enum):
     """A statement's wording but for a word that is turned round, on an author's item."""
     REWORDED = (0.9, 0.5)
     """Nearly the words of a statement in another order."""
+    EXCHANGED = (0.0, 0.0)
+    """What is so of one of two things is said of the other; certain, and no verifier is asked."""
 
 
-_GROUND_WEIGHTS = {Ground.RULE: 0.8, Ground.LOOSE_RULE: 0.0, Ground.TURNED: 0.6, Ground.REWORDED: 0.6}
+_GROUND_WEIGHTS = {
+    Ground.RULE: 0.8, Ground.LOOSE_RULE: 0.0, Ground.TURNED: 0.6, Ground.REWORDED: 0.6, Ground.EXCHANGED: 0.8,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,41 +121,73 @@ def suspected_clauses(item: ItemProfile, answer: TextProfile) -> dict[int, Suspe
     the key points are an author's, a clause nearly in the words of a statement is suspect even if the rule sees nothing: its
     parts may have been exchanged.
     """
-    table = item.statement_vectors @ answer.vectors.T
+    table = _comparable(item, answer, item.statement_vectors @ answer.vectors.T)
     wrong = item.misconception_vectors
     retracted = retracted_clauses(answer)
     contrasting = _contrasts(answer)
-    suspects: dict[int, Suspect] = {}
+    suspects = dict.fromkeys(_exchanged_clauses(item, answer), Suspect((), Ground.EXCHANGED))
     for at, clause in enumerate(answer.clauses):
         closest = int(table[:, at].argmax())
         best = float(table[closest, at])
         # To take back what is wrong is right.
-        if best < _LOOSE_WORDING or (at in retracted and best < float((wrong @ answer.vectors[at]).max(initial=-1.0))):
+        takes_back_wrong = at in retracted and best < float((wrong @ answer.vectors[at]).max(initial=-1.0))
+        if at in suspects or best < _LOOSE_WORDING or takes_back_wrong:
             continue
         near = [s for s, cosine in zip(item.statements, table[:, at], strict=True) if cosine >= best - _RIVAL_MARGIN]
         # Half of a contrast denies what nobody holds. Where the item draws one as well, it may have been turned round.
         is_half = any(sentence.start <= clause.start and clause.end <= sentence.end for sentence in contrasting)
         if is_half and not any(is_contrast(s.text) for s in near):
             continue
-        close = _SHARED_WORDS_DERIVED if item.derived else _SHARED_WORDS
-        is_same = not item.derived and best >= _SAME_WORDING
-        denied = (
-            _denied_statements(clause.text, near, close, item, is_retracted=at in retracted) if best >= _CLOSE_WORDING else []
-        )
-        if denied and at in retracted:
-            suspects[at] = Suspect((), Ground.RULE)
-        elif denied:
-            suspects[at] = Suspect(_pairs(clause.text, denied), Ground.RULE_DERIVED if item.derived else Ground.RULE)
-        elif is_same and at not in retracted and (turned := _turned_statements(clause.text, near)):
-            suspects[at] = Suspect(_pairs(clause.text, turned), Ground.TURNED)
-        elif at not in retracted and (denied := _denied_statements(clause.text, near, _LOOSELY_SHARED_WORDS, item)):
-            ground = Ground.LOOSE_RULE_DERIVED if item.derived else Ground.LOOSE_RULE
-            suspects[at] = Suspect(_pairs(clause.text, denied), ground)
-        elif is_same and at not in retracted:
-            pair = (clause.text, item.statements[closest].text)
-            if _is_reworded(*pair):
-                suspects[at] = Suspect((pair,), Ground.REWORDED)
+        suspect = _suspect(item, clause.text, item.statements[closest], near, best, is_retracted=at in retracted)
+        if suspect is not None:
+            suspects[at] = suspect
     return suspects
+
+
+def _suspect(
+    item: ItemProfile, clause: str, closest: Statement, near: Sequence[Statement], best: float, *, is_retracted: bool
+) -> Suspect | None:
+    """Return what is held against a clause whose closest statement has the cosine `best`, or None."""
+    close = _SHARED_WORDS_DERIVED if item.derived else _SHARED_WORDS
+    denied = _denied_statements(clause, near, close, item, is_retracted=is_retracted) if best >= _CLOSE_WORDING else []
+    if denied:
+        ground = Ground.RULE_DERIVED if item.derived and not is_retracted else Ground.RULE
+        return Suspect(() if is_retracted else _pairs(clause, denied), ground)
+    if is_retracted:
+        return None
+    is_same = not item.derived and best >= _SAME_WORDING
+    if is_same and (turned := _turned_statements(clause, near)):
+        return Suspect(_pairs(clause, turned), Ground.TURNED)
+    if denied := _denied_statements(clause, near, _LOOSELY_SHARED_WORDS, item):
+        return Suspect(_pairs(clause, denied), Ground.LOOSE_RULE_DERIVED if item.derived else Ground.LOOSE_RULE)
+    if is_same and _is_reworded(clause, closest.text):
+        return Suspect(((clause, closest.text),), Ground.REWORDED)
+    return None
+
+
+def _comparable(item: ItemProfile, answer: TextProfile, table: FloatArray) -> FloatArray:
+    """Return the cosines of statements (rows) and clauses (columns), those that cannot deny each other made -1.
+
+    A condition claims nothing; and what is said of one of two things that the item compares is no denial of what is said of the
+    other.
+    """
+    table = table.copy()
+    table[[_CONDITION.match(statement.text) is not None for statement in item.statements]] = -1.0
+    if item.comparison is not None:
+        of_statements = np.array([item.comparison.named_in(statement.text) for statement in item.statements])
+        of_clauses = np.array([item.comparison.named_in(clause.text) for clause in answer.clauses], dtype=int)
+        table[np.multiply.outer(of_statements, of_clauses) < 0] = -1.0
+    return table
+
+
+def _exchanged_clauses(item: ItemProfile, answer: TextProfile) -> list[int]:
+    """Return the positions of the clauses that say of one of two compared things what is so of the other."""
+    if item.comparison is None or answer.function_share < _LEAST_FUNCTION_SHARE:
+        return []
+    attribution = item.comparison.attribution(answer.text)
+    if not attribution.is_exchanged:
+        return []
+    return [at for at, clause in enumerate(answer.clauses) if attribution.goes_against(clause)]
 
 
 def confirmed_clauses(suspects: Mapping[int, Suspect], probabilities: Mapping[Suspicion, float]) -> frozenset[int]:

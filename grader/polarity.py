@@ -81,6 +81,14 @@ _LESSENING = re.compile(
 # "A technique against overfitting that switches neurons off" is not against the switching.
 _LESSENING_END = re.compile(r"[,;:.!?()]|\s[-–—]\s|\b(?:but|rather|instead|however|that|which|who)\b", re.IGNORECASE)
 _SCOPE_END = re.compile(r"[,;:.!?()]|\s[-–—]\s|\b(?:but|rather|instead|however)\b", re.IGNORECASE)
+# Beginnings that turn any word round, and those that turn each other round. "In-" and "dis-" begin too many words of their own
+# ("input", "display"); such pairs are in the list.
+_UN = ("un", "non")
+_PREFIX_PAIRS = (
+    ("over", "under"), ("endo", "exo"), ("hyper", "hypo"), ("inter", "intra"), ("extra", "intra"), ("hetero", "homo"),
+    ("mono", "poly"), ("macro", "micro"), ("post", "pre"), ("down", "up"), ("sub", "super"), ("multi", "uni"), ("anti", "pro"),
+)  # fmt: skip
+_SHORTEST_REST = 4
 
 
 def negations(text: str) -> int:
@@ -185,7 +193,7 @@ def signed_words(text: str) -> dict[str, int]:
 
 @cache
 def opposites() -> dict[str, frozenset[str]]:
-    """Return the stems that say the opposite of a stem."""
+    """Return the stems that the list says to be the opposite of a stem."""
     table: dict[str, set[str]] = {}
     for pair in word_list("opposites"):
         one, other = (stem(word) for word in pair.split("/"))
@@ -193,6 +201,25 @@ def opposites() -> dict[str, frozenset[str]]:
             table.setdefault(one, set()).add(other)
             table.setdefault(other, set()).add(one)
     return {key: frozenset(values) for key, values in table.items()}
+
+
+@lru_cache(maxsize=4_000)
+def opposites_of(word: str) -> frozenset[str]:
+    """Return the stems that say the opposite of a stem: those of the list, and those with another beginning.
+
+    Most of the latter are no words; they do no harm, as a text is asked for them.
+
+    >>> "unstabl" in opposites_of("stabl"), "hypoton" in opposites_of("hyperton"), "it" in opposites_of("unit")
+    (True, True, False)
+    """
+    found = set(opposites().get(word, ()))
+    turns = [("", prefix) for prefix in _UN] + [turn for pair in _PREFIX_PAIRS for turn in (pair, pair[::-1])]
+    turns += [(prefix, "") for prefix in _UN]
+    for have, other in turns:
+        rest = word.removeprefix(have)
+        if word.startswith(have) and len(rest) >= _SHORTEST_REST:
+            found.add(other + rest)
+    return frozenset(found)
 
 
 def disagrees(answer: str, reference: str, *, share: float = 1 / 3) -> bool:
@@ -207,13 +234,12 @@ def disagrees(answer: str, reference: str, *, share: float = 1 / 3) -> bool:
     False
     """
     said, meant = signed_words(answer), signed_words(reference)
-    table = opposites()
     agree = disagree = 0
     for word, sign in meant.items():
         if word in said:
             pairs = [said[word] == sign]
         else:
-            pairs = [said[other] != sign for other in table.get(word, ()) if other in said and other not in meant]
+            pairs = [said[other] != sign for other in opposites_of(word) if other in said and other not in meant]
         agree += sum(pairs)
         disagree += len(pairs) - sum(pairs)
     # A frame turns round the subject too ("it is a myth that dropout ..."), which says nothing for itself.

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from grader.comparison import Comparison
 from grader.encoders import FloatArray
 from grader.items import Gradable, KeyPoint
 from grader.lexical import Phrase, WordIndex
@@ -130,6 +131,15 @@ class ItemProfile:
             for clause, vector in zip(reference.clauses, reference.vectors, strict=True)
         ]
         return (*forms, *clauses_)
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """The two things that the question compares, or None; only an author's key points tell them apart for sure."""
+        if self.derived or self.question is None:
+            return None
+        stated = [point.key_point.text for point in self.key_points]
+        texts = [form.text for point in self.key_points for form in point.forms] + [r.text for r in self.references]
+        return Comparison.of(self.question.text, stated, texts)
 
     @cached_property
     def statement_vectors(self) -> FloatArray:

@@ -269,13 +269,18 @@ def _is_heap(item: ItemProfile, answer: TextProfile, matching: Matching) -> bool
         return False
     per_run, share = _words_per_run(answer), answer.function_share
     is_list = share <= _HEAP_FUNCTION_SHARE and per_run <= _HEAP_RUN_WORDS and count >= _HEAP_RUNS * per_run
-    is_list = is_list and not _is_notes(answer, matching)
+    is_list = is_list and not _is_notes(item, answer, matching)
     is_run = share <= _JUMBLE_FUNCTION_SHARE and per_run >= _JUMBLE_RUN_WORDS
     return (is_list or is_run) and any(reference.function_share >= _PROSE_FUNCTION_SHARE for reference in item.references)
 
 
-def _is_notes(answer: TextProfile, matching: Matching) -> bool:
-    """Tell whether a list has longer runs among its short ones, and is not an author's keywords one after the other."""
+def _is_notes(item: ItemProfile, answer: TextProfile, matching: Matching) -> bool:
+    """Tell whether a list has longer runs among its short ones, and is not an author's keywords one after the other.
+
+    So has one that tells two things apart that the item compares: "TCP: in order, resends; UDP: fast, for games".
+    """
+    if item.comparison is not None and item.comparison.attribution(answer.text).is_kept_apart:
+        return True
     runs = _run_words(answer)
     count = len(answer.index.words)
     return matching.keyword_use.share <= _NOTES_KEYWORDS and any(

@@ -1,0 +1,57 @@
+"""How marks of questions of other subjects compare with a person's, and how far right answers lie above all others.
+
+    python -m benchmarks.other_subjects [--home DIR]
+
+Twice ten items, from biology to law, each with sixteen answers, written for this and without sight of the rules. Those in
+`banks_of_other_subjects/dev` were looked at while rules were made; of those in `banks_of_other_subjects/test` nothing but these tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from benchmarks.accuracy import RIGHT_KINDS
+from grader import Grader, ItemBank
+from grader.agreement import auc, pearson
+from grader.results import Flag
+
+_FOLDER = Path(__file__).with_name("banks_of_other_subjects")
+_OTHER_KINDS = ("partial", "wrong", "contradiction", "keyword_heap")
+
+
+def main() -> None:
+    """Print one row for each set of items."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--home", type=Path, default=os.environ.get("GRADER_HOME") or user_cache_path("grader", appauthor=False))
+    arguments = parser.parse_args()
+    grader = Grader.from_directory(Path(arguments.home))
+    print(f"| ten items, 160 answers | r | RMSE | {' | '.join(_OTHER_KINDS)} | right ones taken for denials |")
+    print("|---" * (4 + len(_OTHER_KINDS)) + "|")
+    for name in ("dev", "test"):
+        print(f"| {name} | {' | '.join(figures(grader, ItemBank.from_directory(_FOLDER / name)))} |")
+
+
+def figures(grader: Grader, bank: ItemBank) -> list[str]:
+    """Return r, RMSE, the area under the curve of right answers against each other kind, and how many right ones are denials."""
+    rows = [(item, response) for item in bank for response in bank.responses[item.id]]
+    results = grader.grade_many([(item, response.candidate_answer) for item, response in rows])
+    scores = np.array([result.score for result in results])
+    marks = np.array([response.human_mark / item.max_mark for item, response in rows])
+    kinds = np.array([response.kind for _, response in rows])
+    right = np.isin(kinds, RIGHT_KINDS)
+    denials = np.array([Flag.CONTRADICTS_REFERENCE in result.flags for result in results])
+    return [
+        f"{pearson(marks, scores):.3f}",
+        f"{np.sqrt(np.mean((scores - marks) ** 2)):.3f}",
+        *(f"{auc(scores[right], scores[kinds == kind]):.3f}" for kind in _OTHER_KINDS),
+        f"{denials[right].sum()} of {right.sum()}",
+    ]
+
+
+if __name__ == "__main__":
+    main()
