@@ -158,14 +158,20 @@ class Grader:
     def grade_many(self, pairs: Sequence[tuple[Gradable, str]]) -> list[GradingResult]:
         """Return the results of many answers, in their order, each the same to the byte as from `grade`.
 
+        Equal answers to one item are graded once and have one result together.
+
         Raises:
             InvalidAnswerError: If an answer cannot be graded; check answers first with `check_answer` to keep the good ones.
         """
-        appraisals = self.appraise(pairs)
-        return [
-            self._blank_result(self._profile(item)) if appraisal is None else self._result(appraisal)
-            for (item, _), appraisal in zip(pairs, appraisals, strict=True)
-        ]
+        for _, text in pairs:
+            check_answer(text)
+        distinct = {(id(item), text): (item, text) for item, text in pairs}
+        appraisals = self.appraise(list(distinct.values()))
+        results = {
+            key: self._blank_result(self._profile(item)) if appraisal is None else self._result(appraisal)
+            for (key, (item, _)), appraisal in zip(distinct.items(), appraisals, strict=True)
+        }
+        return [results[id(item), text] for item, text in pairs]
 
     def appraise(self, pairs: Sequence[tuple[Gradable, str]]) -> list[Appraisal | None]:
         """Return what many answers are worth before any adapting, in their order, None for a blank one.

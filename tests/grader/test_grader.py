@@ -122,6 +122,14 @@ def test_no_answers_give_no_results(real_grader: Grader) -> None:
     assert real_grader.grade_many([]) == []
 
 
+def test_equal_answers_to_one_item_are_graded_once(real_grader: Grader, dropout: Item) -> None:
+    answer = "Blue light is scattered more than red light."
+    rows = [(SKY, answer), (dropout, answer), (SKY, answer), (SKY, " ")]
+    first, other, again, blank = real_grader.grade_many(rows)
+    assert first is again
+    assert [r.to_json() for r in (first, other, blank)] == [real_grader.grade(*rows[n]).to_json() for n in (0, 1, 3)]
+
+
 def test_an_item_embedded_before_needs_nothing_more(real_grader: Grader, dropout: Item) -> None:
     real_grader.embed([dropout])
     assert real_grader.embed([dropout, dropout]) == 0
