@@ -3,7 +3,7 @@
     python -m benchmarks.other_subjects [--home DIR]
 
 Twice ten items, from biology to law, each with sixteen answers, written for this and without sight of the rules. Those in
-`banks_of_other_subjects/dev` were looked at while rules were made; of those in `banks_of_other_subjects/test` nothing but these tables.
+`banks_of_other_subjects/dev` were looked at while rules were made; of those in `.../test` nothing but these tables.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from grader import Gradable, ReferenceAnswer
+from grader import Gradable, KeyPoint, ReferenceAnswer
 from grader.denial import Ground, Suspect, confirmed_clauses, retracted_clauses, suspected_clauses, suspicion
 from grader.encoders import FloatArray
 from grader.profiles import ItemProfile, TextProfile, profile_item, profile_text
@@ -139,11 +139,10 @@ def test_the_less_a_suspicion_stands_on_the_surer_the_verifier_has_to_be(
 
 
 def test_where_no_verifier_is_asked_the_rule_in_close_wording_is_believed() -> None:
-    suspects = {at: Suspect((("clause", ground.name),), ground) for at, ground in enumerate(Ground)} | {
-        9: Suspect((), Ground.RULE)
-    }
-    believed = {at for at, suspect in suspects.items() if suspect.ground in (Ground.RULE, Ground.RULE_DERIVED)}
-    assert confirmed_clauses(suspects, {}) == believed == {0, 1, 9}
+    asked_about = [ground for ground in Ground if ground is not Ground.EXCHANGED]
+    suspects = {at: Suspect((("clause", ground.name),), ground) for at, ground in enumerate(asked_about)}
+    suspects |= {8: Suspect((), Ground.EXCHANGED), 9: Suspect((), Ground.RULE)}
+    assert confirmed_clauses(suspects, {}) == {0, 1, 8, 9}
 
 
 @pytest.mark.parametrize(
@@ -220,3 +219,46 @@ def test_one_word_turned_round_in_the_same_wording_is_asked_about_on_an_authors_
         item, answered = profiles(turned, cosine, reference=reference)
         assert suspected_clauses(replace(item, derived=False), answered) == expected
         assert suspected_clauses(item, answered) == {}
+
+
+def compared(answer: str) -> tuple[ItemProfile, TextProfile]:
+    """Return an item that compares two things and an answer, all of whose clauses are near to all statements."""
+
+    def lookup(_: Passage) -> FloatArray:
+        return np.array([1, 0], dtype=np.float32)
+
+    item = Gradable(
+        question="How do frogs and toads differ?",
+        reference_answers=(ReferenceAnswer(text="Frogs are moist, smooth and jump. Toads are dry, warty and walk."),),
+        key_points=(
+            KeyPoint(id="frogs", text="Frogs are moist, smooth and jump."),
+            KeyPoint(id="toads", text="Toads are dry, warty and walk."),
+        ),
+    )
+    return profile_item(item, lookup, packed_words_of), profile_text(answer, lookup)
+
+
+def test_what_is_so_of_one_thing_said_of_the_other_is_a_denial_without_a_verifier() -> None:
+    suspects = suspected_clauses(*compared("Toads are moist, smooth and jump."))
+    assert [(suspect.ground, suspect.pairs) for suspect in suspects.values()] == [(Ground.EXCHANGED, ())]
+    assert confirmed_clauses(suspects, {}) == {0}
+
+
+def test_a_clause_on_one_thing_is_no_denial_of_what_is_said_of_the_other() -> None:
+    assert suspected_clauses(*compared("Frogs are moist, smooth and jump.")) == {}
+    assert suspected_clauses(*compared("Toads are not moist, not smooth and do not jump.")) == {}
+
+
+def test_a_heap_of_terms_exchanges_nothing() -> None:
+    suspects = suspected_clauses(*compared("toad moist smooth jump frog"))
+    assert Ground.EXCHANGED not in {suspect.ground for suspect in suspects.values()}
+
+
+@pytest.mark.parametrize(
+    ("reference", "is_denied"),
+    [("if the tea is hot", False), ("If the tea is hot heat flows.", True)],
+)
+def test_a_condition_by_itself_cannot_be_denied(reference: str, *, is_denied: bool) -> None:
+    answer = "If the tea is not hot heat flows." if is_denied else "if the tea is not hot"
+    item, profile = profiles(answer, reference=reference)
+    assert bool(suspected_clauses(item, profile)) is is_denied
