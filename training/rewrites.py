@@ -145,9 +145,7 @@ def oppose(text: str, rng: random.Random) -> str | None:
         return None
     word, others = rng.choice(spots)
     other = rng.choice(others)
-    full = [form for form in _written_forms().get(other, ()) if _ending(form) == _ending(word.text)]
-    form = rng.choice(full) if full else rng.choice(sorted(_written_forms()[other])) if other in _written_forms() else other
-    return text[: word.start] + form + text[word.end :]
+    return text[: word.start] + _in_the_form_of(word.text, sorted(_written_forms()[other]), rng) + text[word.end :]
 
 
 def change_number(text: str, rng: random.Random) -> str | None:
@@ -299,6 +297,21 @@ def _written_forms() -> dict[str, set[str]]:
         for word in pair.split("/"):
             forms.setdefault(stem(word), set()).add(word)
     return forms
+
+
+def _in_the_form_of(word: str, others: list[str], rng: random.Random) -> str:
+    """Return one of the written forms of another word that ends as the word does, or a verb among them made to."""
+    ending = _ending(word)
+    alike = [form for form in others if _ending(form) == ending]
+    verbs = [form for form in others if form in _VERBS]
+    if alike or not verbs or ending not in {"ing", "ed", "es", "s"}:
+        return rng.choice(alike or others)
+    base = rng.choice(verbs)
+    if ending == "ing":
+        return base.removesuffix("e") + ending
+    if ending == "ed":
+        return base.removesuffix("e") + ending if base[-1] != "y" else base[:-1] + "ied"
+    return base + "s"
 
 
 def _ending(word: str) -> str:

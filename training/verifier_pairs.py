@@ -66,6 +66,10 @@ _PUBLIC_RELATIONS = {
 _PARTNERS_DRAWN = 6
 _SHARE_EXCHANGED = 0.7
 _SHARE_BOTH_WAYS = 0.3
+_HELD_OUT = 12
+# For each so many answers to written statements a round has one pair more that is made of them.
+_MADE_OF_WRITTEN = 3
+_NEIGHBOURS = 4
 _SHARE_MISSPELT = 0.08
 _SHARE_PADDED = 0.10
 
@@ -100,6 +104,79 @@ def bank_questions(bank: ItemBank) -> list[Question]:
         for item in bank
         for point in item.key_points
     ]
+
+
+def written_statements(path: Path) -> list[Question]:
+    """Return what was written for this project: statements, each with answers that entail it, contradict it or do neither.
+
+    One JSON object a line: `statement`, and lists `entails`, `contradicts` and `neutral`.
+    """
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        row = json.loads(line)
+        answers = tuple((text, relation) for relation in Relation for text in row[relation.name.lower()])
+        found.append(Question(id=str(number), subject="written", text="", references=(row["statement"],), answers=answers))
+    return found
+
+
+def fitted_on(statements: Sequence[Question]) -> list[Question]:
+    """Return the written statements that are fitted on: eleven in twelve."""
+    return [statement for number, statement in enumerate(statements) if number % _HELD_OUT]
+
+
+def held_out(statements: Sequence[Question]) -> list[Question]:
+    """Return the written statements that no fit sees."""
+    return [statement for number, statement in enumerate(statements) if not number % _HELD_OUT]
+
+
+def plain_pairs(statement: Question) -> list[Pair]:
+    """Return the answers to a written statement against it, as they were written."""
+    (reference,) = statement.references
+    return [Pair(answer, reference, relation) for answer, relation in statement.answers]
+
+
+def draw_written(statements: Sequence[Question], rng: random.Random) -> list[Pair]:
+    """Return the pairs of one round from written statements: each answer to them, and fewer pairs made of them.
+
+    What contradicts a statement contradicts what says the same, and the other way round. Neither it nor what says the same has
+    to do with another statement, even one that shares some of its words.
+    """
+    plain, made = [], []
+    for statement, near in zip(statements, _neighbours(statements), strict=True):
+        (reference,) = statement.references
+        same = [answer for answer, relation in statement.answers if relation is Relation.ENTAILS]
+        plain += plain_pairs(statement)
+        for answer, relation in statement.answers:
+            if relation is Relation.CONTRADICTS:
+                other = rng.choice([reference, *same])
+                made.append(Pair(other, answer, relation) if rng.random() < _SHARE_BOTH_WAYS else Pair(answer, other, relation))
+        plain += _beside_the_point(statement, near, rng)
+        made.append(Pair(reference, reference, Relation.ENTAILS))
+        made += _rewritten(statement, reference, statements, rng)
+        made += _moved(reference, reference, rng)
+    return [
+        _disturbed(pair, statements, rng) for pair in [*plain, *rng.sample(made, min(len(made), len(plain) // _MADE_OF_WRITTEN))]
+    ]
+
+
+def _neighbours(statements: Sequence[Question]) -> list[list[Question]]:
+    """Return for each statement the few others that share most words with it and may not say the same."""
+    stems = [frozenset(content_stems(statement.references[0])) for statement in statements]
+    found = []
+    for at, mine in enumerate(stems):
+        shares = [(len(mine & theirs) / max(1, min(len(mine), len(theirs))), n) for n, theirs in enumerate(stems) if n != at]
+        near = sorted((pair for pair in shares if 0 < pair[0] < _SAME_THING_SHARE), reverse=True)[:_NEIGHBOURS]
+        found.append([statements[n] for _, n in near])
+    return found
+
+
+def _beside_the_point(statement: Question, neighbours: Sequence[Question], rng: random.Random) -> Iterator[Pair]:
+    """Yield two answers to a statement, a right one and a wrong one, against another statement with some of its words."""
+    if not neighbours:
+        return
+    (goal,) = rng.choice(neighbours).references
+    for wanted in (Relation.ENTAILS, Relation.CONTRADICTS):
+        yield Pair(rng.choice([a for a, relation in statement.answers if relation is wanted]), goal, Relation.NEUTRAL)
 
 
 def draw(questions: Sequence[Question], data_dir: Path, rng: random.Random) -> list[Pair]:

@@ -71,8 +71,31 @@ def test_packing_keeps_weights_to_within_a_step_of_each_row(tmp_path: Path) -> N
     assert ((wanted - found).abs() <= scale * 0.51).all()
 
 
+def test_an_update_changes_nothing_at_first_and_can_be_gone_on_with(tmp_path: Path) -> None:
+    ids, kinds = torch.tensor([[101, 2023, 2003, 102]]), torch.tensor([[0, 0, 1, 1]])
+    network, later = (CrossEncoder(find_weights()).eval() for _ in range(2))
+    network.load_packed(fitted_verifier())
+    with torch.no_grad():
+        before = network(ids, kinds, torch.ones_like(ids))
+        network.begin_update()
+        torch.testing.assert_close(network(ids, kinds, torch.ones_like(ids)), before)
+        torch.manual_seed(1)
+        for name, parameter in network.named_parameters():
+            if name.endswith(".up"):
+                parameter.copy_(torch.randn_like(parameter) * 0.01)
+        changed = network(ids, kinds, torch.ones_like(ids))
+    assert not torch.allclose(changed, before)
+    save_file(network.packed_update(), tmp_path / "update.safetensors")
+    later.load_packed(fitted_verifier())
+    later.resume_update(tmp_path / "update.safetensors")
+    with torch.no_grad():
+        torch.testing.assert_close(later(ids, kinds, torch.ones_like(ids)), changed, atol=2e-3, rtol=0)
+
+
 def test_weights_that_are_not_the_verifiers_are_refused(tmp_path: Path) -> None:
     save_file({"other": torch.zeros(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(EncoderError, match=r"other\.safetensors does not hold an update of the verifier's weights"):
+        CrossEncoder(find_weights()).resume_update(tmp_path / "other.safetensors")
     with pytest.raises(EncoderError, match=r"other\.safetensors does not hold the verifier's weights"):
         CrossEncoder(find_weights()).load_packed(tmp_path / "other.safetensors")
 

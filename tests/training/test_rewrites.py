@@ -39,6 +39,8 @@ def test_what_has_no_verb_is_not_denied(text: str) -> None:
     ("rewrite", "text", "expected"),
     [
         (rewrites.oppose, "The switch is open.", "The switch is closed."),
+        (rewrites.oppose, "It should be avoided.", "It should be used."),
+        (rewrites.oppose, "A layer removes noise.", "A layer adds noise."),
         (rewrites.change_number, "It has three legs.", "It has four legs."),
         (rewrites.change_number, "It has 3 legs.", "It has 4 legs."),
         (rewrites.swap_roles, "Heat causes pressure.", "Pressure causes heat."),

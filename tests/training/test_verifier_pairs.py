@@ -1,0 +1,65 @@
+"""Pairs of texts for the verifier: what was written for it, and what is made of that."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from grader.cross_encoder import Relation
+from training.fit_verifier import STATEMENTS
+from training.verifier_pairs import draw_written, fitted_on, held_out, plain_pairs, written_statements
+
+ROWS = [
+    {
+        "statement": f"The {one} opens the {other}.",
+        "entails": [f"The {other} is opened by the {one}."],
+        "contradicts": [f"The {one} does not open the {other}.", f"The {other} opens the {one}."],
+        "neutral": [f"There is a {one}."],
+    }
+    for one, other in (("switch", "gate"), ("key", "door"), ("guard", "window"))
+]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "statements.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS), encoding="utf-8")
+    return path
+
+
+def test_answers_to_a_written_statement_are_held_against_it(file: Path) -> None:
+    switch, *_ = written_statements(file)
+    pairs = plain_pairs(switch)
+    assert {pair.hypothesis for pair in pairs} == {"The switch opens the gate."}
+    assert [pair.relation for pair in pairs] == [Relation.ENTAILS, Relation.NEUTRAL, *[Relation.CONTRADICTS] * 2]
+
+
+def test_a_round_has_every_written_pair_and_fewer_that_are_made_of_them(file: Path) -> None:
+    statements = written_statements(file)
+    drawn = draw_written(statements, random.Random(1))  # noqa: S311 no secret is at stake
+    plain = sum(len(plain_pairs(statement)) for statement in statements)
+    beside_the_point = 2 * len(statements)
+    assert plain + beside_the_point < len(drawn) <= (plain + beside_the_point) * 4 / 3
+    assert {pair.relation for pair in drawn} == set(Relation)
+
+
+def test_no_statement_is_both_fitted_on_and_held_out() -> None:
+    statements = written_statements(STATEMENTS)
+    fitted, kept = ({statement.id for statement in part} for part in (fitted_on(statements), held_out(statements)))
+    assert not fitted & kept
+    assert len(fitted) + len(kept) == len(statements)
+    assert len(kept) == pytest.approx(len(statements) / 12, abs=1)
+
+
+def test_written_statements_are_distinct_and_have_clear_answers() -> None:
+    rows = [json.loads(line) for line in STATEMENTS.read_text(encoding="utf-8").splitlines()]
+    assert len({row["statement"] for row in rows}) == len(rows)
+    for row in rows:
+        answers = [row["entails"], row["contradicts"], row["neutral"]]
+        assert all(answers)
+        texts = [row["statement"], *(text for part in answers for text in part)]
+        assert all(isinstance(text, str) and text.strip() == text and len(text.split()) <= 60 for text in texts)
+        assert not set(row["contradicts"]) & {row["statement"], *row["entails"], *row["neutral"]}
