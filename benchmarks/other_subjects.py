@@ -19,6 +19,7 @@ from benchmarks.accuracy import RIGHT_KINDS
 from grader import Grader, ItemBank
 from grader.agreement import auc, pearson
 from grader.results import Flag
+from grader.scoring import blended
 
 _FOLDER = Path(__file__).with_name("banks_of_other_subjects")
 _OTHER_KINDS = ("partial", "wrong", "contradiction", "keyword_heap")
@@ -33,24 +34,27 @@ def main() -> None:
     print(f"| ten items, 160 answers | r | RMSE | {' | '.join(_OTHER_KINDS)} | right ones taken for denials |")
     print("|---" * (4 + len(_OTHER_KINDS)) + "|")
     for name in ("dev", "test"):
-        print(f"| {name} | {' | '.join(figures(grader, ItemBank.from_directory(_FOLDER / name)))} |")
+        print_rows(name, grader, ItemBank.from_directory(_FOLDER / name))
 
 
-def figures(grader: Grader, bank: ItemBank) -> list[str]:
-    """Return r, RMSE, the area under the curve of right answers against each other kind, and how many right ones are denials."""
+def print_rows(name: str, grader: Grader, bank: ItemBank) -> None:
+    """Print the figures of the scores, and those of what is said and named without any sign of a denial or of gaming."""
     rows = [(item, response) for item in bank for response in bank.responses[item.id]]
-    results = grader.grade_many([(item, response.candidate_answer) for item, response in rows])
-    scores = np.array([result.score for result in results])
+    pairs = [(item, response.candidate_answer) for item, response in rows]
+    results = grader.grade_many(pairs)
+    matches = [matching for matching in grader.match(pairs) if matching is not None]
     marks = np.array([response.human_mark / item.max_mark for item, response in rows])
     kinds = np.array([response.kind for _, response in rows])
     right = np.isin(kinds, RIGHT_KINDS)
-    denials = np.array([Flag.CONTRADICTS_REFERENCE in result.flags for result in results])
-    return [
-        f"{pearson(marks, scores):.3f}",
-        f"{np.sqrt(np.mean((scores - marks) ** 2)):.3f}",
-        *(f"{auc(scores[right], scores[kinds == kind]):.3f}" for kind in _OTHER_KINDS),
-        f"{denials[right].sum()} of {right.sum()}",
-    ]
+    denials = sum(Flag.CONTRADICTS_REFERENCE in result.flags for result, is_right in zip(results, right, strict=True) if is_right)
+    columns = {
+        name: (np.array([result.score for result in results]), f"{denials} of {right.sum()}"),
+        f"{name}, said and named alone": (np.array([blended(m.said, m.keyword_coverage) for m in matches]), "–"),
+    }
+    for title, (scores, hit) in columns.items():
+        figures = [pearson(marks, scores), float(np.sqrt(np.mean((scores - marks) ** 2)))]
+        figures += [auc(scores[right], scores[kinds == kind]) for kind in _OTHER_KINDS]
+        print(f"| {title} | {' | '.join(f'{figure:.3f}' for figure in figures)} | {hit} |")
 
 
 if __name__ == "__main__":

@@ -111,8 +111,8 @@ class CrossEncoder(torch.nn.Module):
         """Hold the layers as they are and give each of their matrices a `LowRank` update: these and the head are fitted then."""
         for parameter in self.network.parameters():
             parameter.requires_grad = False
-        for module in list(self.network.modules()):
-            if isinstance(module, torch.nn.Linear) and module is not self.network.pooler.dense:
+        for name, module in list(self.network.named_modules()):
+            if isinstance(module, torch.nn.Linear) and "pooler" not in name:
                 parametrize.register_parametrization(module, "weight", LowRank(module.weight))
 
     def packed_update(self) -> dict[str, torch.Tensor]:

@@ -265,7 +265,7 @@ def _repeats_question(evidence: Evidence, matching: Matching, *, authored: bool)
 def _is_heap(item: ItemProfile, answer: TextProfile, matching: Matching) -> bool:
     """Tell whether an answer is terms in a row, a list or one long run without grammar, where references are prose."""
     count = len(answer.index.words)
-    if count < _HEAP_WORDS or _is_code(answer):
+    if count < _HEAP_WORDS or _is_code(item, answer):
         return False
     per_run, share = _words_per_run(answer), answer.function_share
     is_list = share <= _HEAP_FUNCTION_SHARE and per_run <= _HEAP_RUN_WORDS and count >= _HEAP_RUNS * per_run
@@ -342,17 +342,21 @@ def _order_factor(item: ItemProfile, answer: TextProfile, *, authored: bool) -> 
     Where a reference is no prose itself, an answer need not be any more of it than the reference is.
     """
     count = len(answer.index.words)
-    if count < _ORDER_WORDS or _is_code(answer) or _words_per_run(answer) <= _LIST_RUN_WORDS:
+    if count < _ORDER_WORDS or _is_code(item, answer) or _words_per_run(answer) <= _LIST_RUN_WORDS:
         return 1.0
     line = (_ORDER_LINE_AUTHORED if authored else _ORDER_LINE) - _ORDER_LINE_PER_WORD / count
     line = min(line, *(reference.order for reference in item.references))
     return ramp(answer.order, line - _ORDER_RAMP, line)
 
 
-def _is_code(answer: TextProfile) -> bool:
-    """Tell whether a text is sums, code or a list of addresses; tags around words make no code of them."""
+def _is_code(item: ItemProfile, answer: TextProfile) -> bool:
+    """Tell whether a text is sums, code or a list of addresses; tags around words make no code of them.
+
+    Nor do the numbers that an author's references have: ".05" is a term of what is asked like any other.
+    """
     all_words = answer.index.words
-    numbers = sum(any(c.isdigit() for c in word.text) for word in all_words)
+    given = set() if item.derived else {word.text for reference in item.references for word in reference.index.words}
+    numbers = sum(any(c.isdigit() for c in word.text) and word.text not in given for word in all_words)
     return numbers > _HEAP_NUMBER_SHARE * len(all_words) or len(_CODE.findall(_TAG.sub(" ", answer.text))) >= _CODE_MARKS
 
 

@@ -253,6 +253,13 @@ def test_tags_make_no_code_of_a_heap() -> None:
     assert Flag.KEYWORD_LIST not in noticed(f"{heap}, f(x) = (a, b), g(x)").flags
 
 
+def test_numbers_that_a_reference_has_make_no_sums_of_a_heap() -> None:
+    heap = "dropout, 0.5, neurons, training, 2, overfitting, random, 3"
+    asked = (f"{REFERENCE} The share is 0.5, in 2 or 3 layers.",)
+    assert Flag.KEYWORD_LIST in noticed(heap, references=asked).flags
+    assert Flag.KEYWORD_LIST not in noticed(heap).flags
+
+
 def test_notes_with_longer_runs_among_the_short_are_no_heap() -> None:
     heap = "dropout, neurons, training, overfitting, random, regularisation, robust, features, rate, network"
     notes = "dropout, neurons switched off random training, less overfitting, robust features, rate, regularisation"
