@@ -42,14 +42,14 @@ def print_rows(name: str, grader: Grader, bank: ItemBank) -> None:
     rows = [(item, response) for item in bank for response in bank.responses[item.id]]
     pairs = [(item, response.candidate_answer) for item, response in rows]
     results = grader.grade_many(pairs)
-    matches = [matching for matching in grader.match(pairs) if matching is not None]
+    said = [0.0 if matching is None else blended(matching.said, matching.keyword_coverage) for matching in grader.match(pairs)]
     marks = np.array([response.human_mark / item.max_mark for item, response in rows])
     kinds = np.array([response.kind for _, response in rows])
     right = np.isin(kinds, RIGHT_KINDS)
     denials = sum(Flag.CONTRADICTS_REFERENCE in result.flags for result, is_right in zip(results, right, strict=True) if is_right)
     columns = {
         name: (np.array([result.score for result in results]), f"{denials} of {right.sum()}"),
-        f"{name}, said and named alone": (np.array([blended(m.said, m.keyword_coverage) for m in matches]), "–"),
+        f"{name}, said and named alone": (np.array(said), "–"),
     }
     for title, (scores, hit) in columns.items():
         figures = [pearson(marks, scores), float(np.sqrt(np.mean((scores - marks) ** 2)))]

@@ -44,8 +44,6 @@ _SAME_WORDS = 0.70
 # Suspicions that are not proof one by one are proof together: what one weighs is the verifier's word, and more by its ground if
 # that is not out of the question. Fitted by a logistic regression over answers as wholes, see docs/adr/0023.
 _OUT_OF_THE_QUESTION = 0.10
-# A condition by itself claims nothing that could be denied: "if the null hypothesis were true".
-_CONDITION = re.compile(r"(?:if|when|whenever|where|whether|unless|until|once|in case)\b[^,.!?]*$", re.IGNORECASE)
 # Who lists words says nothing of either of two things.
 _LEAST_FUNCTION_SHARE = 0.15
 _ENDS_SENTENCE = re.compile(r"[.!?;\n]")
@@ -72,7 +70,7 @@ class Ground(Enum):
     REWORDED = (0.9, 0.5)
     """Nearly the words of a statement in another order."""
     EXCHANGED = (0.0, 0.0)
-    """What is so of one of two things is said of the other; certain, and no verifier is asked."""
+    """What is so of one of two things is said of the other; certain, and no verifier is asked. It weighs as the rule does."""
 
 
 _GROUND_WEIGHTS = {
@@ -121,11 +119,12 @@ def suspected_clauses(item: ItemProfile, answer: TextProfile) -> dict[int, Suspe
     the key points are an author's, a clause nearly in the words of a statement is suspect even if the rule sees nothing: its
     parts may have been exchanged.
     """
-    table = _comparable(item, answer, item.statement_vectors @ answer.vectors.T)
+    table = _comparable(item, answer)
     wrong = item.misconception_vectors
     retracted = retracted_clauses(answer)
     contrasting = _contrasts(answer)
-    suspects = dict.fromkeys(_exchanged_clauses(item, answer), Suspect((), Ground.EXCHANGED))
+    left_out = [*contrasting, *(answer.clauses[at] for at in sorted(retracted))]
+    suspects = dict.fromkeys(_exchanged_clauses(item, answer, left_out), Suspect((), Ground.EXCHANGED))
     for at, clause in enumerate(answer.clauses):
         closest = int(table[:, at].argmax())
         best = float(table[closest, at])
@@ -138,14 +137,16 @@ def suspected_clauses(item: ItemProfile, answer: TextProfile) -> dict[int, Suspe
         is_half = any(sentence.start <= clause.start and clause.end <= sentence.end for sentence in contrasting)
         if is_half and not any(is_contrast(s.text) for s in near):
             continue
-        suspect = _suspect(item, clause.text, item.statements[closest], near, best, is_retracted=at in retracted)
+        suspect = _suspect(
+            item, clause.text, closest=item.statements[closest], near=near, best=best, is_retracted=at in retracted
+        )
         if suspect is not None:
             suspects[at] = suspect
     return suspects
 
 
 def _suspect(
-    item: ItemProfile, clause: str, closest: Statement, near: Sequence[Statement], best: float, *, is_retracted: bool
+    item: ItemProfile, clause: str, *, closest: Statement, near: Sequence[Statement], best: float, is_retracted: bool
 ) -> Suspect | None:
     """Return what is held against a clause whose closest statement has the cosine `best`, or None."""
     close = _SHARED_WORDS_DERIVED if item.derived else _SHARED_WORDS
@@ -165,26 +166,34 @@ def _suspect(
     return None
 
 
-def _comparable(item: ItemProfile, answer: TextProfile, table: FloatArray) -> FloatArray:
+def _comparable(item: ItemProfile, answer: TextProfile) -> FloatArray:
     """Return the cosines of statements (rows) and clauses (columns), those that cannot deny each other made -1.
 
     A condition claims nothing; and what is said of one of two things that the item compares is no denial of what is said of the
     other.
     """
-    table = table.copy()
-    table[[_CONDITION.match(statement.text) is not None for statement in item.statements]] = -1.0
+    table: FloatArray = item.statement_vectors @ answer.vectors.T
+    table[~item.claims] = -1.0
     if item.comparison is not None:
-        of_statements = np.array([item.comparison.named_in(statement.text) for statement in item.statements])
-        of_clauses = np.array([item.comparison.named_in(clause.text) for clause in answer.clauses], dtype=int)
-        table[np.multiply.outer(of_statements, of_clauses) < 0] = -1.0
+        of_clauses = np.array([item.comparison.named_in(clause.text) for clause in answer.clauses], dtype=np.int64)
+        table[np.multiply.outer(item.things, of_clauses) < 0] = -1.0
     return table
 
 
-def _exchanged_clauses(item: ItemProfile, answer: TextProfile) -> list[int]:
-    """Return the positions of the clauses that say of one of two compared things what is so of the other."""
+def _exchanged_clauses(item: ItemProfile, answer: TextProfile, left_out: Sequence[Span]) -> list[int]:
+    """Return the positions of the clauses that say of one of two compared things what is so of the other.
+
+    Args:
+        item: The item's profile.
+        answer: The answer's profile.
+        left_out: Stretches of the answer that it takes back or denies, and which say nothing of either.
+    """
     if item.comparison is None or answer.function_share < _LEAST_FUNCTION_SHARE:
         return []
-    attribution = item.comparison.attribution(answer.text)
+    text = answer.text
+    for span in left_out:
+        text = text[: span.start] + " " * (span.end - span.start) + text[span.end :]
+    attribution = item.comparison.attribution(text)
     if not attribution.is_exchanged:
         return []
     return [at for at, clause in enumerate(answer.clauses) if attribution.goes_against(clause)]

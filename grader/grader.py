@@ -163,8 +163,6 @@ class Grader:
         Raises:
             InvalidAnswerError: If an answer cannot be graded; check answers first with `check_answer` to keep the good ones.
         """
-        for _, text in pairs:
-            check_answer(text)
         distinct = {(id(item), text): (item, text) for item, text in pairs}
         appraisals = self.appraise(list(distinct.values()))
         results = {

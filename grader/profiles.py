@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from grader.comparison import Comparison
 from grader.encoders import FloatArray
@@ -27,6 +29,10 @@ SHORTEST_KEY_POINT_WORDS = 3
 # Longer than any word; a keyword may not be as long as a text.
 _LONGEST_TERM_CHARS = 100
 
+_CONDITION = re.compile(r"(?:if|when|whenever|where|whether|unless|until|once|in case)\b[^,.!?]*$", re.IGNORECASE)
+
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
 Lookup = Callable[[Passage], FloatArray]
 WordLookup = Callable[[str], PackedWords]
 
@@ -90,11 +96,15 @@ class KeyPointProfile:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A sentence or clause of an item, with its vector and its words."""
+    """A sentence or clause of an item, with its vector and its words.
+
+    A condition cut out of a sentence ("if the null hypothesis were true") claims nothing that could be denied.
+    """
 
     text: str
     vector: FloatArray
     index: WordIndex
+    is_condition: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,11 +136,23 @@ class ItemProfile:
         """What the item says, piece by piece: the sentences of its key points, and the clauses of its references."""
         forms = [Statement(form.text, form.vector, form.index) for point in self.key_points for form in point.forms]
         clauses_ = [
-            Statement(clause.text, vector, WordIndex.of(clause.text))
+            Statement(clause.text, vector, WordIndex.of(clause.text), _is_condition(reference.text, clause))
             for reference in self.references
             for clause, vector in zip(reference.clauses, reference.vectors, strict=True)
         ]
         return (*forms, *clauses_)
+
+    @cached_property
+    def claims(self) -> BoolArray:
+        """Which of the statements claim something, shape `(statements,)`."""
+        return np.array([not statement.is_condition for statement in self.statements])
+
+    @cached_property
+    def things(self) -> IntArray:
+        """Which of the two things that the item compares a statement is about, 1 or -1, or 0 for both or neither."""
+        if self.comparison is None:
+            return np.zeros(len(self.statements), dtype=np.int64)
+        return np.array([self.comparison.named_in(statement.text) for statement in self.statements], dtype=np.int64)
 
     @cached_property
     def comparison(self) -> Comparison | None:
@@ -165,6 +187,12 @@ class ItemProfile:
     def question_stems(self) -> frozenset[str]:
         """Stems of the question's content words: saying them again earns nothing."""
         return self.question.content if self.question else frozenset()
+
+
+def _is_condition(text: str, clause: Span) -> bool:
+    """Tell whether a clause is a condition and the rest of its sentence stands elsewhere."""
+    goes_on = text[clause.end :].lstrip()[:1] not in {"", ".", "!", "?"}
+    return goes_on and _CONDITION.match(clause.text) is not None
 
 
 def passages(text: str) -> list[Passage]:

@@ -352,10 +352,11 @@ def _order_factor(item: ItemProfile, answer: TextProfile, *, authored: bool) -> 
 def _is_code(item: ItemProfile, answer: TextProfile) -> bool:
     """Tell whether a text is sums, code or a list of addresses; tags around words make no code of them.
 
-    Nor do the numbers that an author's references have: ".05" is a term of what is asked like any other.
+    Nor do the numbers that an author's references have, where nothing is worked out: "3 %" is a term like any other.
     """
     all_words = answer.index.words
-    given = set() if item.derived else {word.text for reference in item.references for word in reference.index.words}
+    is_worked_out = item.derived or "=" in answer.text
+    given = set() if is_worked_out else {word.text for reference in item.references for word in reference.index.words}
     numbers = sum(any(c.isdigit() for c in word.text) and word.text not in given for word in all_words)
     return numbers > _HEAP_NUMBER_SHARE * len(all_words) or len(_CODE.findall(_TAG.sub(" ", answer.text))) >= _CODE_MARKS
 

@@ -106,11 +106,12 @@ def main() -> None:
         else:
             model.begin_update()
         rounds = _rounds_of_an_update(rounds, rng)
-        fit(model, batches, rounds, arguments.pairs, rng, rate=_UPDATE_LEARNING_RATE, head_rate=_UPDATE_HEAD_LEARNING_RATE)
+        rates = _UPDATE_LEARNING_RATE, _UPDATE_HEAD_LEARNING_RATE
     else:
         if arguments.start_from:
             model.load_packed(arguments.start_from)
-        fit(model, batches, rounds, arguments.pairs, rng, rate=_LEARNING_RATE, head_rate=_HEAD_LEARNING_RATE)
+        rates = _LEARNING_RATE, _HEAD_LEARNING_RATE
+    fit(model, batches, rounds, size=arguments.pairs, rng=rng, rate=rates[0], head_rate=rates[1])
     report(model, batches)
     packed = model.packed_update() if arguments.update_of else model.packed()
     save_file(packed, arguments.output, metadata={"licence": "Apache-2.0", "provenance": _PROVENANCE})
@@ -121,9 +122,9 @@ def fit(
     model: CrossEncoder,
     batches: Batches,
     rounds: Iterator[list[Pair]],
+    *,
     size: int,
     rng: random.Random,
-    *,
     rate: float,
     head_rate: float,
 ) -> None:

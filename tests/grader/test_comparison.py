@@ -60,6 +60,10 @@ def test_what_is_so_of_one_said_of_the_other_is_exchanged(comparison: Comparison
         "Frogs: moist, smooth, jump. Toads: dry, warty, walk.",
         "The toad does not jump, and its skin is not moist and not smooth.",
         "Unlike toads, frogs are smooth, moist and jump.",
+        "Frogs differ from toads in that they have smooth, moist skin and jump.",
+        "Frogs are different from toads: they are smooth and moist and jump.",
+        "Frogs can be told from toads by their smooth, moist skin and long legs, with which they jump.",
+        "Frogs are smooth compared with toads because they are moist and jump on long legs.",
         "Frogs are more moist than toads. The former jump, the latter walk.",
         "Smooth, moist, jumping: that is one of them.",
         "A toad. The other one jumps and is smooth and moist.",
@@ -85,6 +89,8 @@ def test_clauses_with_more_wrong_words_than_right_ones_go_against_the_item(compa
         ("Frog: moist, smooth, jumps. Toad: dry, warty, walks", True),
         ("frog, toad, moist, dry, smooth, warty, jumps, walks", False),
         ("Frog: moist, smooth. Toad: dry", False),
+        ("Frog: moist, smooth, skin, jump, long legs", False),
+        ("frog moist smooth jump dry warty walk toad moist smooth jump dry warty walk", False),
     ],
 )
 def test_notes_keep_apart_what_a_heap_mixes(comparison: Comparison, answer: str, *, expected: bool) -> None:
@@ -99,3 +105,14 @@ def test_initials_name_a_thing_too() -> None:
     )
     assert found is not None
     assert found.named_in("MSE") == found.named_in("the mean of squares") != 0
+    assert found.named_in("ms") == found.named_in("compare") == 0
+
+
+def test_initials_are_no_small_words() -> None:
+    found = Comparison.of(
+        "Compare active transport\nwith passive transport.",
+        ["Active transport needs energy.", "Passive transport needs no energy and goes down the gradient."],
+        [],
+    )
+    assert found is not None
+    assert found.named_in("At the membrane, at no cost.") == 0

@@ -254,11 +254,27 @@ def test_a_heap_of_terms_exchanges_nothing() -> None:
     assert Ground.EXCHANGED not in {suspect.ground for suspect in suspects.values()}
 
 
+def test_what_is_taken_back_or_only_denied_exchanges_nothing() -> None:
+    for answer in (
+        "Some think that toads are moist, smooth and jump. This is wrong.",
+        "It is not the toads that are moist, smooth and jump, it is the frogs.",
+    ):
+        grounds = {suspect.ground for suspect in suspected_clauses(*compared(answer)).values()}
+        assert Ground.EXCHANGED not in grounds
+
+
 @pytest.mark.parametrize(
-    ("reference", "is_denied"),
-    [("if the tea is hot", False), ("If the tea is hot heat flows.", True)],
+    ("reference", "conditions"),
+    [
+        (
+            "If the tea in the cup on the table is hot, then heat flows from it into the spoon in the cup.",
+            ["If the tea in the cup on the table is hot"],
+        ),
+        ("If the tea is hot the spoon warms", []),
+        ("The spoon warms. When the tea is hot.", []),
+    ],
 )
-def test_a_condition_by_itself_cannot_be_denied(reference: str, *, is_denied: bool) -> None:
-    answer = "If the tea is not hot heat flows." if is_denied else "if the tea is not hot"
-    item, profile = profiles(answer, reference=reference)
-    assert bool(suspected_clauses(item, profile)) is is_denied
+def test_a_condition_cut_out_of_its_sentence_claims_nothing(reference: str, conditions: list[str]) -> None:
+    item, _ = profiles("Any.", reference=reference)
+    assert [statement.text for statement in item.statements if statement.is_condition] == conditions
+    assert (~item.claims).sum() == len(conditions)

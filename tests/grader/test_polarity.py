@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grader.polarity import disagrees, is_contrast, is_negated, is_retraction, negations, opposites, opposites_of, signed_words
+from grader.polarity import disagrees, is_contrast, is_negated, is_retraction, negations, opposites, signed_words
 from grader.text import stem, word_list
 
 
@@ -96,7 +96,6 @@ def test_opposites_oppose_each_other(pair: str) -> None:
         ("The response to the input is nonlinear.", "The response to the input is linear."),
         ("The estimate is unbounded from above.", "The estimate is bounded from above."),
         ("Oxidation happens at the cathode.", "Oxidation happens at the anode."),
-        ("Batch normalisation should be avoided in deep networks.", "Batch normalisation should be used in deep networks."),
     ],
 )
 def test_one_word_of_another_beginning_or_from_the_list_turns_a_statement_round(answer: str, reference: str) -> None:
@@ -104,11 +103,18 @@ def test_one_word_of_another_beginning_or_from_the_list_turns_a_statement_round(
     assert disagrees(reference, answer, share=1 / 6)
 
 
-@pytest.mark.parametrize("word", ["understand", "nonsense", "preset", "update"])
-def test_a_beginning_that_is_part_of_the_word_makes_no_opposite_of_another_word(word: str) -> None:
-    """Whatever such a beginning is exchanged for gives no word."""
-    known = {stem_ for pair in opposites().items() for stem_ in (pair[0], *pair[1])}
-    assert not opposites_of(stem(word)) & known
+@pytest.mark.parametrize(
+    ("answer", "reference"),
+    [
+        ("The law is understood.", "The law is stood."),
+        ("The values are preset.", "The values are set."),
+        ("Dropout avoids overfitting.", "Dropout is used to reduce overfitting."),
+        ("The method based on ions.", "The acid method on ions."),
+    ],
+)
+def test_words_that_only_look_or_work_like_opposites_turn_nothing_round(answer: str, reference: str) -> None:
+    assert not disagrees(answer, reference, share=1 / 20)
+    assert not disagrees(reference, answer, share=1 / 20)
 
 
 def test_no_word_is_its_own_opposite() -> None:

@@ -39,7 +39,7 @@ def test_what_has_no_verb_is_not_denied(text: str) -> None:
     ("rewrite", "text", "expected"),
     [
         (rewrites.oppose, "The switch is open.", "The switch is closed."),
-        (rewrites.oppose, "It should be avoided.", "It should be used."),
+        (rewrites.oppose, "It should be rejected.", "It should be accepted."),
         (rewrites.oppose, "A layer removes noise.", "A layer adds noise."),
         (rewrites.change_number, "It has three legs.", "It has four legs."),
         (rewrites.change_number, "It has 3 legs.", "It has 4 legs."),
