@@ -81,10 +81,10 @@ def test_denials_and_opposites_cancel_each_other(answer: str, reference: str, ex
     assert disagrees(answer, reference) is expected
 
 
-@pytest.mark.parametrize("pair", word_list("opposites"))
-def test_opposites_oppose_each_other(pair: str) -> None:
-    one, other = (stem(word) for word in pair.split("/"))
-    assert one == other or (other in opposites()[one] and one in opposites()[other])
+def test_opposites_oppose_each_other() -> None:
+    for pair in word_list("opposites"):
+        one, other = (stem(word) for word in pair.split("/"))
+        assert one == other or (other in opposites()[one] and one in opposites()[other]), pair
 
 
 @pytest.mark.parametrize(
