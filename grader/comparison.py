@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 from grader.polarity import signed_words
 from grader.text import Span, Word, sentences, words
@@ -49,12 +50,11 @@ _LONGEST_ACRONYM = 4
 _MOST_NAMES = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A content word of a text with the thing it is said of, 1 or -1; `sign` is -1 where it is denied, else 1."""
+class Said(NamedTuple):
+    """A content word of a text by its stem, where it stands, and the thing it is said of: 1 or -1, the other one if denied."""
 
-    word: Word
-    sign: int
+    stem: str
+    at: int
     thing: int
 
 
@@ -97,7 +97,7 @@ class Comparison:
     owner: Mapping[str, int]
 
     @classmethod
-    def of(cls, question: str, key_points: Iterable[str], texts: Iterable[str]) -> Comparison | None:
+    def of(cls, question: str, key_points: Sequence[str], texts: Iterable[str]) -> Comparison | None:
         """Return what a question compares, or None if it does not name two things that the key points tell apart.
 
         Args:
@@ -105,7 +105,7 @@ class Comparison:
             key_points: One sentence for each key point.
             texts: All that the item says.
         """
-        names = _names(question, list(key_points))
+        names = _names(question, key_points)
         if names is None:
             return None
         bare = cls(*names, {})
@@ -113,7 +113,7 @@ class Comparison:
         count: Counter[str] = Counter()
         asked = {word.stem for word in words(question)} | names[0] | names[1]
         for text in texts:
-            found = {(said.word.stem, said.sign * said.thing) for said in bare.read(text) if said.word.stem not in asked}
+            found = {(said.stem, said.thing) for said in bare.read(text) if said.stem not in asked}
             for stem_, thing in found:
                 balance[stem_] += thing
                 count[stem_] += 1
@@ -137,8 +137,8 @@ class Comparison:
         """Return how an answer distributes what the item says of one of the two."""
         found: dict[tuple[str, int], int] = {}
         for said in self.read(answer):
-            if said.word.stem in self.owner:
-                found.setdefault((said.word.stem, said.sign * said.thing * self.owner[said.word.stem]), said.word.start)
+            if said.stem in self.owner:
+                found.setdefault((said.stem, said.thing * self.owner[said.stem]), said.at)
         # A word that is said of both is not said of the wrong one.
         wrong = [at for (stem_, side), at in found.items() if side < 0 and (stem_, 1) not in found]
         right = {stem_: at for (stem_, side), at in found.items() if side > 0}
@@ -167,8 +167,7 @@ class Comparison:
                     thing = names.get(at, thing)
                     things.add(thing)
                     if thing and word.stem in signs and not self._thing(word):
-                        here = Word(part.start + word.start, part.start + word.end, word.text, word.stem, word.is_content)
-                        yield Said(here, signs[word.stem], thing)
+                        yield Said(word.stem, part.start + word.start, signs[word.stem] * thing)
             # After a sentence on both, "it" may be either.
             if len(things) > 1:
                 thing = 0
@@ -201,7 +200,7 @@ def _parts(sentence: Span) -> Iterator[Span]:
         start = found.end() if found else end
 
 
-def _names(question: str, key_points: list[str]) -> tuple[frozenset[str], frozenset[str]] | None:
+def _names(question: str, key_points: Sequence[str]) -> tuple[frozenset[str], frozenset[str]] | None:
     """Return the stems that name two things of a question that the key points tell apart, or None."""
     if not _COMPARES.search(question):
         return None

@@ -38,6 +38,7 @@ from training.verifier_pairs import (
     fitted_on,
     held_out,
     marked_questions,
+    neighbours_of,
     plain_pairs,
     written_statements,
 )
@@ -46,6 +47,8 @@ _LEARNING_RATE = 1.5e-4
 _HEAD_LEARNING_RATE = 1e-3
 _UPDATE_LEARNING_RATE = 8e-4
 _UPDATE_HEAD_LEARNING_RATE = 3e-4
+# For so many pairs from written statements an update sees one of what was fitted on before.
+_SEEN_BEFORE = 3
 STATEMENTS = Path(__file__).with_name("statements.jsonl")
 _BATCH = 32
 _MAX_TOKENS = 128
@@ -181,9 +184,10 @@ def _rounds(data_dir: Path, rng: random.Random) -> Iterator[list[Pair]]:
 
 def _rounds_of_an_update(before: Iterator[list[Pair]], rng: random.Random) -> Iterator[list[Pair]]:
     statements = fitted_on(written_statements(STATEMENTS))
+    neighbours = neighbours_of(statements)
     for pairs in before:
-        written = draw_written(statements, rng)
-        yield [*written, *rng.sample(pairs, min(len(written) // 3, len(pairs)))]
+        written = draw_written(statements, neighbours, rng)
+        yield [*written, *rng.sample(pairs, min(len(written) // _SEEN_BEFORE, len(pairs)))]
 
 
 if __name__ == "__main__":

@@ -135,14 +135,14 @@ def plain_pairs(statement: Question) -> list[Pair]:
     return [Pair(answer, reference, relation) for answer, relation in statement.answers]
 
 
-def draw_written(statements: Sequence[Question], rng: random.Random) -> list[Pair]:
+def draw_written(statements: Sequence[Question], neighbours: Sequence[Sequence[Question]], rng: random.Random) -> list[Pair]:
     """Return the pairs of one round from written statements: each answer to them, and fewer pairs made of them.
 
     What contradicts a statement contradicts what says the same, and the other way round. Neither it nor what says the same has
     to do with another statement, even one that shares some of its words.
     """
     plain, made = [], []
-    for statement, near in zip(statements, _neighbours(statements), strict=True):
+    for statement, near in zip(statements, neighbours, strict=True):
         (reference,) = statement.references
         same = [answer for answer, relation in statement.answers if relation is Relation.ENTAILS]
         plain += plain_pairs(statement)
@@ -159,7 +159,7 @@ def draw_written(statements: Sequence[Question], rng: random.Random) -> list[Pai
     ]
 
 
-def _neighbours(statements: Sequence[Question]) -> list[list[Question]]:
+def neighbours_of(statements: Sequence[Question]) -> list[list[Question]]:
     """Return for each statement the few others that share most words with it and may not say the same."""
     stems = [frozenset(content_stems(statement.references[0])) for statement in statements]
     found = []

@@ -10,7 +10,7 @@ import pytest
 
 from grader.cross_encoder import Relation
 from training.fit_verifier import STATEMENTS
-from training.verifier_pairs import draw_written, fitted_on, held_out, plain_pairs, written_statements
+from training.verifier_pairs import draw_written, fitted_on, held_out, neighbours_of, plain_pairs, written_statements
 
 ROWS = [
     {
@@ -39,7 +39,7 @@ def test_answers_to_a_written_statement_are_held_against_it(file: Path) -> None:
 
 def test_a_round_has_every_written_pair_and_fewer_that_are_made_of_them(file: Path) -> None:
     statements = written_statements(file)
-    drawn = draw_written(statements, random.Random(1))  # noqa: S311 no secret is at stake
+    drawn = draw_written(statements, neighbours_of(statements), random.Random(1))  # noqa: S311 no secret is at stake
     plain = sum(len(plain_pairs(statement)) for statement in statements)
     beside_the_point = 2 * len(statements)
     assert plain + beside_the_point < len(drawn) <= (plain + beside_the_point) * 4 / 3
