@@ -2,7 +2,7 @@
 
     python -m benchmarks.other_subjects [--home DIR]
 
-Twice ten items, from biology to law, each with sixteen answers, written for this and without sight of the rules. Those in
+Twice twenty items, from biology to law, each with sixteen answers, written for this and without sight of the rules. Those in
 `banks_of_other_subjects/dev` were looked at while rules were made; of those in `.../test` nothing but these tables.
 """
 
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=os.environ.get("GRADER_HOME") or user_cache_path("grader", appauthor=False))
     arguments = parser.parse_args()
     grader = Grader.from_directory(Path(arguments.home))
-    print(f"| ten items, 160 answers | r | RMSE | {' | '.join(_OTHER_KINDS)} | right ones taken for denials |")
+    print(f"| twenty items, 320 answers | r | RMSE | {' | '.join(_OTHER_KINDS)} | right ones taken for denials |")
     print("|---" * (4 + len(_OTHER_KINDS)) + "|")
     for name in ("dev", "test"):
         print_rows(name, grader, ItemBank.from_directory(_FOLDER / name))

@@ -20,8 +20,8 @@ _HEAD_WIDTH = 128
 _SCALE = ".scale"
 _STEPS = 127
 _LEAST_SCALE = 1e-12
-# Of the thin matrices of an update: 16 times the sum of a layer's sides is a tenth of its weights.
-_RANK = 16
+# Of the thin matrices of an update: 32 times the sum of a layer's sides is a fifth of its weights.
+_RANK = 32
 
 
 class Relation(IntEnum):
@@ -115,6 +115,12 @@ class CrossEncoder(torch.nn.Module):
             if isinstance(module, torch.nn.Linear) and "pooler" not in name:
                 parametrize.register_parametrization(module, "weight", LowRank(module.weight))
 
+    def end_update(self) -> None:
+        """Add the update to the layers for good, so that it costs nothing to run."""
+        for module in self.network.modules():
+            if parametrize.is_parametrized(module, "weight"):
+                parametrize.remove_parametrizations(module, "weight")
+
     def packed_update(self) -> dict[str, torch.Tensor]:
         """Return what fitting an update changed, at half precision."""
         return {name: p.detach().half().contiguous() for name, p in self.named_parameters() if p.requires_grad}
@@ -135,8 +141,8 @@ class CrossEncoder(torch.nn.Module):
                 parameter.copy_(packed[name].float())
 
 
-class ContradictionProbability(torch.nn.Module):
-    """The cross-encoder as it is served: one pair in, the probability of a contradiction out."""
+class RelationProbabilities(torch.nn.Module):
+    """The cross-encoder as it is served: one pair in, the probabilities of its relations out."""
 
     def __init__(self, cross_encoder: CrossEncoder) -> None:
         """Wrap a fitted network."""
@@ -144,18 +150,18 @@ class ContradictionProbability(torch.nn.Module):
         self.cross_encoder = cross_encoder
 
     def forward(self, input_ids: torch.Tensor, token_type_ids: torch.Tensor) -> torch.Tensor:
-        """Return probabilities, shape `(n,)`, for pairs of one length."""
+        """Return probabilities, shape `(n, 3)` in the order of `Relation`, for pairs of one length."""
         logits = self.cross_encoder(input_ids, token_type_ids, torch.ones_like(input_ids))
-        probabilities: torch.Tensor = torch.softmax(logits, dim=-1)[:, Relation.CONTRADICTS]
-        return probabilities
+        return torch.softmax(logits, dim=-1)
 
 
-def export_verifier(folder: Path, fitted: Path, target: Path) -> None:
-    """Write the verifier as an ONNX graph: the ids of a pair and which of its texts each belongs to in, a probability out.
+def export_verifier(folder: Path, fitted: Path, update: Path, target: Path) -> None:
+    """Write the verifier as an ONNX graph: the ids of a pair and which of its texts each belongs to in, probabilities out.
 
     Args:
         folder: The encoder's own model folder.
         fitted: The weights file that `training/fit_verifier.py` wrote.
+        update: The update of these weights that it wrote later.
         target: Where the graph goes.
 
     Raises:
@@ -163,5 +169,7 @@ def export_verifier(folder: Path, fitted: Path, target: Path) -> None:
     """
     network = CrossEncoder(folder)
     network.load_packed(fitted)
-    served = ContradictionProbability(network)
-    export(served, target, inputs=("input_ids", "token_type_ids"), output="contradicts", output_axes={0: "batch"})
+    network.resume_update(update)
+    network.end_update()
+    served = RelationProbabilities(network)
+    export(served, target, inputs=("input_ids", "token_type_ids"), output="relations", output_axes={0: "batch"})

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
+from math import sqrt
 from pathlib import Path
 from threading import Lock
 from typing import Self
@@ -15,14 +16,15 @@ import numpy as np
 
 from grader import weights
 from grader.appraisal import AdaptedScore, Adapter, Appraisal
-from grader.denial import confirmed_clauses, suspected_clauses, suspicion
+from grader.denial import Suspect, confirmed_clauses, not_outvoted, suspected_clauses, suspicion
 from grader.doubt import doubts
 from grader.encoders import Encoder, FloatArray, OnnxEncoder, Precision
+from grader.entailment import Told, questions_of, told
 from grader.errors import InvalidAnswerError
 from grader.evidence import NAMES, Evidence, measure
 from grader.feedback import compose
 from grader.items import MAX_ANSWER_CHARS, Gradable, Item
-from grader.matching import Matching, blank_matching, match_key_points, second_looks, words_said
+from grader.matching import Looks, Matching, blank_matching, match_key_points, second_looks, upheld_share, words_said
 from grader.observing import Cache, Nobody, Observer
 from grader.profiles import ItemProfile, TextProfile, item_passages, item_texts, passages, profile_item, profile_text
 from grader.reading import PackedWords, Words
@@ -30,8 +32,8 @@ from grader.results import Flag, GradingResult, Interval
 from grader.scoring import ScoringModel, default_scoring_model, grade_from_mark, mark_from_score, rounded
 from grader.signs import notice
 from grader.store import EmbeddingStore
-from grader.text import Passage
-from grader.verifier import OnnxVerifier, Suspicion, Verifier
+from grader.text import Passage, normalise
+from grader.verifier import OnnxVerifier, Pair, Relations, Verifier
 
 # Profiles kept in memory: a bank of this many items is compared without reading the store again. Some 250 kB each.
 _PROFILES_KEPT = 1_000
@@ -218,27 +220,46 @@ class Grader:
         """Return the verdicts on answers, None for a blank one; what cheap evidence leaves in doubt is looked at again here."""
         looks = self._encode(passage for each in measured for passage in second_looks(each.item, each.answer))
         suspected = [suspected_clauses(each.item, each.answer) if each.evidence is not None else {} for each in measured]
-        probabilities = self._verify(pair for suspects in suspected for suspect in suspects.values() for pair in suspect.pairs)
+        asked = [questions_of(each.item, each.answer) if self.verifier is not None else () for each in measured]
+        relations = self._verify(
+            [pair for suspects in suspected for suspect in suspects.values() for pair in suspect.pairs]
+            + [question.pair for questions in asked for of_point in questions for question in of_point]
+        )
+        probabilities = {pair: relation.contradicts for pair, relation in relations.items()}
         return [
-            match_key_points(
-                each.item,
-                each.answer,
-                looks,
-                denied=confirmed_clauses(suspects, probabilities),
-                suspicion=suspicion(suspects, probabilities, each.answer),
-                said=each.said,
-            )
+            self._matching(each, looks, suspects, probabilities, told(questions, relations, is_reference=_is_reference(each)))
             if each.evidence is not None
             else None
-            for each, suspects in zip(measured, suspected, strict=True)
+            for each, suspects, questions in zip(measured, suspected, asked, strict=True)
         ]
 
-    def _verify(self, wanted: Iterable[Suspicion]) -> dict[Suspicion, float]:
-        """Return the verifier's word on suspicions, each asked once; nothing where there is no verifier."""
+    @staticmethod
+    def _matching(
+        measured: _Measured,
+        looks: Looks,
+        suspects: Mapping[int, Suspect],
+        probabilities: Mapping[Pair, float],
+        told_: Sequence[Told],
+    ) -> Matching:
+        """Return the verdicts on an answer that says something."""
+        if told_:
+            suspects = not_outvoted(suspects, upheld_share(measured.item, told_))
+        return match_key_points(
+            measured.item,
+            measured.answer,
+            looks,
+            denied=confirmed_clauses(suspects, probabilities),
+            suspicion=suspicion(suspects, probabilities, measured.answer),
+            said=measured.said,
+            told=told_,
+        )
+
+    def _verify(self, wanted: Iterable[Pair]) -> dict[Pair, Relations]:
+        """Return the verifier's word on pairs, each asked once; nothing where there is no verifier."""
         distinct = list(dict.fromkeys(wanted))
         if self.verifier is None or not distinct:
             return {}
-        return dict(zip(distinct, self.verifier.contradicts(distinct).tolist(), strict=True))
+        return {pair: Relations(*found) for pair, found in zip(distinct, self.verifier.relations(distinct).tolist(), strict=True)}
 
     def _encode(self, wanted: Iterable[Passage]) -> dict[Passage, FloatArray]:
         """Return the vectors of passages, each made once."""
@@ -259,9 +280,13 @@ class Grader:
         score = float(general)
         half_width = self._model.half_width
         if authored:
-            score = self._model.blend(said=matching.said, keyword_coverage=matching.keyword_coverage)
+            score = self._model.blend(
+                said=matching.said, keyword_coverage=matching.keyword_coverage, entailed=matching.entailed, upheld=matching.upheld
+            )
             half_width = self._model.blend_half_width
-        score = rounded(min(score * signs.factor, signs.ceiling))
+        # Much of what the signs stand for the verifier sees as well, and it would cost twice (docs/adr/0029).
+        factor = signs.factor if matching.upheld is None else sqrt(signs.factor)
+        score = rounded(min(score * factor, signs.ceiling))
         if authored and self._model.is_doubtful(doubts(answer, evidence, matching, score)):
             signs = replace(signs, review_reasons=(*signs.review_reasons, _DOUBTFUL))
         if _NAMES_ONLY.intersection(signs.flags):
@@ -404,6 +429,12 @@ def _measured(item: ItemProfile, answer: TextProfile, words: Words) -> _Measured
     evidence = measure(item, answer, words) if answer.clauses else None
     said = words_said(item, words, 0.0 if evidence is None else evidence.meaning_f1)
     return _Measured(item=item, answer=answer, evidence=evidence, said=said)
+
+
+def _is_reference(measured: _Measured) -> bool:
+    """Tell whether an answer is one of the references, but for capitals and white space."""
+    said = normalise(measured.answer.text).casefold()
+    return any(normalise(reference.text).casefold() == said for reference in measured.item.references)
 
 
 def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:

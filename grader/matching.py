@@ -13,6 +13,7 @@ import numpy as np
 
 from grader.denial import retracted_clauses
 from grader.encoders import FloatArray
+from grader.entailment import Told
 from grader.keyword_use import NO_KEYWORDS, KeywordUse, Places, keyword_places, measure_keyword_use
 from grader.lexical import WordIndex, shared_words
 from grader.polarity import disagrees
@@ -20,7 +21,7 @@ from grader.profiles import ItemProfile, KeyPointProfile, TextProfile
 from grader.reading import Words
 from grader.results import EvidenceSpan, KeyPointMatch, Keywords, Verdict
 from grader.scoring import rounded
-from grader.text import Passage, words
+from grader.text import Passage, Span, words
 
 # Cosine below which a clause says nothing of a key point: the 95th percentile of off-topic answers to the shipped bank's key
 # points, dev split, 2026.1.
@@ -34,10 +35,10 @@ _SAYING_MEAN = 0.60
 _WORDS_OF_ALL = (0.45, 0.70)
 _WORDS_OF_NEAREST = (0.50, 0.85)
 _LIKE_A_REFERENCE = (0.93, 0.98)
-# Strength from which a key point is covered or partly covered; dev split, 2026.2: of the key points of complete answers 98 % are
-# covered, of partial ones 43 %, of wrong ones 26 %, of repeated questions 2 %.
-COVERED_FROM = 0.65
-PARTIAL_FROM = 0.38
+# Strength from which a key point is covered or partly covered; dev split, 2026.3: of the key points of complete and terse answers
+# 91 % are covered, of partial ones 43 %, of wrong ones 14 %, of repeated questions 1 %.
+COVERED_FROM = 0.55
+PARTIAL_FROM = 0.35
 # A key point is contradicted only by a clause this close to it that denies something of the item.
 _CONTRADICTED_SIMILARITY = 0.60
 # Below it a misconception is only the least distant of many things an answer does not say.
@@ -52,6 +53,8 @@ _SECOND_LOOK_MARGIN = 0.05
 _SECOND_LOOK_LEAST_SIMILARITY = 0.30
 _SECOND_LOOK_SHARED_WORDS = 0.60
 _MAX_EVIDENCE_SPANS = 3
+# A sentence that a verifier finds likelier to entail a key point than not is its proof.
+_PROVEN_FROM = 0.50
 
 Looks = Mapping[Passage, FloatArray]
 """Vectors of clauses by themselves."""
@@ -62,10 +65,11 @@ class Matching:
     """What an answer does with the key points.
 
     `keyword_use` is how the keywords stand in its sentences. How far the answer says the key points, from 0 (silent) to 1, is
-    `said` by its words, see `words_said`, and `clauses_said` by its clauses as wholes, which nonsense around the right words
-    does not fool as easily. `misconceptions` are positions in the item's list, each with how much nearer the answer is to it than
-    to what is right; `denied_share` is the share of the answer's clauses that deny a statement,
-    and `suspicion` how much speaks for its being a denial as a whole, see `grader.denial`.
+    `said` by its words, see `words_said`, `entailed` by a verifier's word, `upheld` by how far that entails them rather than
+    contradicts them, both None where no verifier was asked, and `clauses_said` by its clauses as wholes, which nonsense around
+    the right words does not fool as easily. `misconceptions` are positions in the item's list, each with how much nearer the
+    answer is to it than to what is right; `denied_share` is the share of the answer's clauses that deny a statement, and
+    `suspicion` how much speaks for its being a denial as a whole, see `grader.denial`.
     """
 
     matches: tuple[KeyPointMatch, ...]
@@ -73,6 +77,8 @@ class Matching:
     keyword_coverage: float
     keyword_use: KeywordUse
     said: float
+    entailed: float | None
+    upheld: float | None
     clauses_said: float
     misconceptions: tuple[tuple[int, float], ...]
     denied_share: float
@@ -98,6 +104,7 @@ def match_key_points(
     denied: frozenset[int],
     suspicion: float,
     said: Sequence[float],
+    told: Sequence[Told] = (),
 ) -> Matching:
     """Return the verdict on every key point of an item.
 
@@ -108,12 +115,15 @@ def match_key_points(
         denied: Positions of the clauses that deny a statement of the item, see `grader.denial`.
         suspicion: How much speaks for the answer's being a denial as a whole, see there.
         said: How far the answer's words say each key point, see `words_said`.
+        told: What a verifier tells of each key point, empty where none was asked.
     """
     uses = tuple(keyword_places(point, answer) for point in item.key_points)
     tables = [point.vectors @ answer.vectors.T for point in item.key_points]
     judged = [
-        _match(point, answer, places, table, denied=denied, said=part)
-        for point, places, table, part in zip(item.key_points, uses, tables, said, strict=True)
+        _match(point, answer, places, table, denied=denied, said=part, told=word)
+        for point, places, table, part, word in zip(
+            item.key_points, uses, tables, said, told or (None,) * len(item.key_points), strict=True
+        )
     ]
     keywords, share = _keywords(item, uses)
     return Matching(
@@ -122,6 +132,8 @@ def match_key_points(
         keyword_coverage=share,
         keyword_use=measure_keyword_use(answer, uses),
         said=_weighted_mean(item, said),
+        entailed=_weighted_mean(item, [word.entails for word in told]) if told else None,
+        upheld=upheld_share(item, told) if told else None,
         clauses_said=_clauses_said(item, tables),
         misconceptions=_misconceptions(item, answer, looks),
         denied_share=len(denied) / max(1, len(answer.clauses)),
@@ -184,6 +196,11 @@ def _clauses_said(item: ItemProfile, tables: Sequence[FloatArray]) -> float:
     return _weighted_mean(item, [ramp(mean, _SILENT_MEAN, _SAYING_MEAN) for mean in means])
 
 
+def upheld_share(item: ItemProfile, told: Sequence[Told]) -> float:
+    """Return the weighted mean over key points of how far they are entailed rather than contradicted, in [0, 1]."""
+    return _weighted_mean(item, [word.upheld for word in told])
+
+
 def _weighted_mean(item: ItemProfile, of_points: Sequence[float]) -> float:
     weights = [point.key_point.weight for point in item.key_points]
     return sum(weight * value for weight, value in zip(weights, of_points, strict=True)) / sum(weights)
@@ -203,6 +220,8 @@ def blank_matching(item: ItemProfile) -> Matching:
         keyword_coverage=0.0,
         keyword_use=NO_KEYWORDS,
         said=0.0,
+        entailed=None,
+        upheld=None,
         clauses_said=0.0,
         misconceptions=(),
         denied_share=0.0,
@@ -211,18 +230,30 @@ def blank_matching(item: ItemProfile) -> Matching:
 
 
 def _match(
-    point: KeyPointProfile, answer: TextProfile, places: Places, table: FloatArray, *, denied: frozenset[int], said: float
+    point: KeyPointProfile,
+    answer: TextProfile,
+    places: Places,
+    table: FloatArray,
+    *,
+    denied: frozenset[int],
+    said: float,
+    told: Told | None,
 ) -> KeyPointMatch:
     """Return the verdict on one key point with its proof."""
     by_clause = table.max(axis=0)
     closest = int(by_clause.argmax())
     whole = float((point.vectors @ answer.vector).max())
     similarity = max(float(by_clause[closest]), whole)
-    strength = _strength(said, _keyword_share(places))
+    strength = _strength(said, _keyword_share(places), told)
     verdict = Verdict.COVERED if strength >= COVERED_FROM else Verdict.PARTIAL if strength >= PARTIAL_FROM else Verdict.MISSING
     if closest in denied and by_clause[closest] >= _CONTRADICTED_SIMILARITY:
         verdict = Verdict.CONTRADICTED
-    evidence = () if verdict is Verdict.MISSING else _evidence(answer, places, by_clause, closest, verdict)
+    proof = answer.clauses[closest] if by_clause[closest] > _SILENT_SIMILARITY else None
+    if told is not None and told.is_contradicted:
+        verdict, proof = Verdict.CONTRADICTED, told.denying
+    elif told is not None and told.entails >= _PROVEN_FROM and verdict is not Verdict.CONTRADICTED:
+        proof = told.saying
+    evidence = () if verdict is Verdict.MISSING else _evidence(answer, places, proof, verdict)
     return KeyPointMatch(
         id=point.key_point.id,
         verdict=verdict,
@@ -232,9 +263,14 @@ def _match(
     )
 
 
-def _strength(said: float, keyword_share: float | None) -> float:
-    """Return how strongly a point is made: the mean of how far it is said and of its keyword share, or the former alone."""
-    return said if keyword_share is None else (said + keyword_share) / 2
+def _strength(said: float, keyword_share: float | None, told: Told | None) -> float:
+    """Return how strongly a point is made: the mean of how far it is said, of its keyword share and of the verifier's word.
+
+    What there is of these: a point may have no keywords, and a grader no verifier.
+    """
+    parts = [said, keyword_share, None if told is None else told.entails]
+    known = [part for part in parts if part is not None]
+    return sum(known) / len(known)
 
 
 def _keyword_share(places: Places) -> float | None:
@@ -242,12 +278,9 @@ def _keyword_share(places: Places) -> float | None:
     return sum(place is not None for place in places) / len(places) if places else None
 
 
-def _evidence(
-    answer: TextProfile, places: Places, by_clause: FloatArray, closest: int, verdict: Verdict
-) -> tuple[EvidenceSpan, ...]:
-    """Return the spans of the answer that make the point: the closest clause, and keywords that stand outside of it."""
-    clause = answer.clauses[closest]
-    spans = [(clause.start, clause.end)] if by_clause[closest] > _SILENT_SIMILARITY else []
+def _evidence(answer: TextProfile, places: Places, proof: Span | None, verdict: Verdict) -> tuple[EvidenceSpan, ...]:
+    """Return the spans of the answer that make the point: what proves it, if anything does, and keywords outside of that."""
+    spans = [] if proof is None else [(proof.start, proof.end)]
     if verdict is not Verdict.CONTRADICTED:
         for place in places:
             if place is None:

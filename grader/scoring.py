@@ -22,6 +22,9 @@ from grader.items import Grade, GradeBoundaries
 
 # Four decimals: finer than any mark, coarser than the differences between processors' arithmetic.
 _DECIMALS = 4
+_UPHELD_FROM = 0.10
+_UPHELD_FULL = 0.50
+_CONTRADICTED_COST = 0.70
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +32,9 @@ class ScoringModel:
     """The coefficients that turn evidence into a score.
 
     `names`, `coefficients`, `means` and `scales` have one entry for each kind of evidence; together they give the general score.
-    Items whose author gave key points with keywords are scored by these instead, see `blend`. The half widths
-    are those of the intervals that hold 90 % of people's scores on answers the model was not fitted on. `doubt_coefficients`
+    Items whose author gave key points with keywords are scored by the `blend` ones instead, and by the `judged` ones where a
+    verifier was asked. The half widths are those of the intervals that hold 90 % of people's scores on answers the model was not
+    fitted on. `doubt_coefficients`
     weigh what `grader.doubt` measures, see `is_doubtful`. `provenance` says what it was fitted on.
     """
 
@@ -43,6 +47,8 @@ class ScoringModel:
     blend_slope: float
     blend_intercept: float
     blend_half_width: float
+    judged_coefficients: tuple[float, float, float]
+    judged_intercept: float
     doubt_coefficients: tuple[float, ...]
     doubt_line: float
     provenance: str
@@ -83,14 +89,20 @@ class ScoringModel:
         clipped: npt.NDArray[np.float64] = np.clip(score, 0.0, 1.0)
         return clipped
 
-    def blend(self, *, said: float, keyword_coverage: float) -> float:
+    def blend(self, *, said: float, keyword_coverage: float, entailed: float | None = None, upheld: float | None = None) -> float:
         """Return the score of an answer to an item with authored key points and keywords, in [0, 1].
 
         Args:
             said: Weighted mean over key points of how far the answer's words say them, in [0, 1].
             keyword_coverage: Weighted share of keywords found, in [0, 1].
+            entailed: The same mean of how likely a sentence entails them, or None where no verifier was asked.
+            upheld: The same mean of how far they are entailed rather than contradicted, or None as well.
         """
-        return min(1.0, max(0.0, self.blend_slope * blended(said, keyword_coverage) + self.blend_intercept))
+        if entailed is None or upheld is None:
+            return min(1.0, max(0.0, self.blend_slope * blended(said, keyword_coverage) + self.blend_intercept))
+        evidence = (said, keyword_coverage, entailed)
+        made = sum(c * value for c, value in zip(self.judged_coefficients, evidence, strict=True)) + self.judged_intercept
+        return min(1.0, max(0.0, made)) * upheld_factor(upheld)
 
     def is_doubtful(self, doubts: tuple[float, ...]) -> bool:
         """Tell whether a score is among the fifth that is likeliest to be far from a person's; see `grader.doubt`."""
@@ -106,6 +118,15 @@ def blended(said: float, keyword_coverage: float) -> float:
     Round shares near the best of fifteen that were tried on the dev split, and not fitted; see docs/adr/0013.
     """
     return (said + keyword_coverage) / 2
+
+
+def upheld_factor(upheld: float) -> float:
+    """Return what is left of a score whose key points are contradicted rather than entailed, in [.3, 1].
+
+    The ramp and its depth are the best of 96 for the `dev` split and twenty items of other subjects; see docs/adr/0029.
+    """
+    share = min(1.0, max(0.0, (upheld - _UPHELD_FROM) / (_UPHELD_FULL - _UPHELD_FROM)))
+    return 1.0 - _CONTRADICTED_COST * (1.0 - share)
 
 
 @cache

@@ -38,8 +38,9 @@ _HEAP_RUNS = 4
 _LONG_RUNS = ((4, 0.25), (3, 0.45))
 # But an author's keywords may be of three words themselves: in notes at most .79 of the words are some of them.
 _NOTES_KEYWORDS = 0.85
-_JUMBLE_FUNCTION_SHARE = 0.08
-_JUMBLE_RUN_WORDS = 8
+# Words to a run, and the share of function words up to which so long a run has no grammar; hardly a right answer of the dev split
+# or of the marked sets that is no sum has ten words to a run and less than .14.
+_JUMBLES = ((8, 0.08), (10, 0.14))
 _PROSE_FUNCTION_SHARE = 0.32
 # Sums, code and lists of addresses have no function words either, and are no heaps of terms.
 _HEAP_NUMBER_SHARE = 0.2
@@ -100,6 +101,8 @@ _OFF_TOPIC_BELOW = 0.5
 _OFF_TOPIC_AUTHORED = 0.62
 _OFF_TOPIC_SAID = 0.30
 _OFF_TOPIC_KEYWORDS = 0.55
+# Who makes nearly half of the points by examples that share no word with them is on the subject.
+_OFF_TOPIC_ENTAILED = 0.45
 _OFF_TOPIC_CEILING = 0.15
 
 # What contradictions cost: nothing up to a share that one right answer in fifteen of the dev split has by mistake, most of
@@ -246,6 +249,7 @@ def _is_off_topic(answer: TextProfile, evidence: Evidence, matching: Matching, *
             evidence.similarity + evidence.new_coverage < _OFF_TOPIC_AUTHORED
             and matching.clauses_said < _OFF_TOPIC_SAID
             and matching.keyword_coverage < _OFF_TOPIC_KEYWORDS
+            and (matching.entailed or 0.0) < _OFF_TOPIC_ENTAILED
         )
     return _topic_factor(answer, evidence) < _OFF_TOPIC_BELOW
 
@@ -270,7 +274,7 @@ def _is_heap(item: ItemProfile, answer: TextProfile, matching: Matching) -> bool
     per_run, share = _words_per_run(answer), answer.function_share
     is_list = share <= _HEAP_FUNCTION_SHARE and per_run <= _HEAP_RUN_WORDS and count >= _HEAP_RUNS * per_run
     is_list = is_list and not _is_notes(item, answer, matching)
-    is_run = share <= _JUMBLE_FUNCTION_SHARE and per_run >= _JUMBLE_RUN_WORDS
+    is_run = any(per_run >= least and share <= most for least, most in _JUMBLES)
     return (is_list or is_run) and any(reference.function_share >= _PROSE_FUNCTION_SHARE for reference in item.references)
 
 

@@ -1,7 +1,7 @@
-"""A second opinion on a suspicion: does a clause of the answer contradict a statement of the item?
+"""A second opinion: does what an answer says entail a statement of the item, contradict it, or neither?
 
-A small cross-encoder that reads both texts together, so that it sees who does what to whom, which vectors do not. It is asked
-only about close wording that a rule already suspects; see docs/adr/0011.
+A small cross-encoder that reads both texts together, so that it sees who does what to whom, which vectors do not. See
+docs/adr/0011 for what a rule suspects, and docs/adr/0029 for key points.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,23 +20,31 @@ from grader.encoders import Once, open_session
 from grader.errors import EncoderError
 from grader.text import normalise
 
-Suspicion = tuple[str, str]
-"""A clause of an answer, and the statement of the item that it may contradict."""
+Pair = tuple[str, str]
+"""What an answer says, and a statement of the item."""
 
 _MAX_TOKENS = 128
 
 
+class Relations(NamedTuple):
+    """How likely a pair is to be an entailment, neither, or a contradiction; the order is that of the network's outputs."""
+
+    entails: float
+    neither: float
+    contradicts: float
+
+
 class Verifier(Protocol):
-    """Says how likely it is that one text contradicts another."""
+    """Says how likely it is that one text entails or contradicts another."""
 
     @property
     def signature(self) -> str:
         """Name everything that can change a probability."""
 
-    def contradicts(self, suspicions: Sequence[Suspicion]) -> npt.NDArray[np.float64]:
-        """Return the probability of each suspicion, in [0, 1], shape `(len(suspicions),)`.
+    def relations(self, pairs: Sequence[Pair]) -> npt.NDArray[np.float64]:
+        """Return how likely each pair is to be an entailment, neither, or a contradiction, shape `(len(pairs), 3)`.
 
-        The same for a suspicion alone and among any others.
+        The same for a pair alone and among any others.
         """
 
 
@@ -74,13 +82,14 @@ class OnnxVerifier:
         """Hash of the fitted weights."""
         return self._signature
 
-    def contradicts(self, suspicions: Sequence[Suspicion]) -> npt.NDArray[np.float64]:
-        """Return the probability of each suspicion, in [0, 1], shape `(len(suspicions),)`."""
-        return np.array(list(self._pool.map(self._run, suspicions)), dtype=np.float64)
+    def relations(self, pairs: Sequence[Pair]) -> npt.NDArray[np.float64]:
+        """Return how likely each pair is to be an entailment, neither, or a contradiction, shape `(len(pairs), 3)`."""
+        return np.array(list(self._pool.map(self._run, pairs)), dtype=np.float64).reshape(-1, 3)
 
-    def _run(self, suspicion: Suspicion) -> float:
-        clause, statement = suspicion
-        encoding = self._tokenizer.encode(normalise(clause), normalise(statement))
+    def _run(self, pair: Pair) -> npt.NDArray[np.float32]:
+        said, statement = pair
+        encoding = self._tokenizer.encode(normalise(said), normalise(statement))
         ids = np.array([encoding.ids], dtype=np.int64)
         kinds = np.array([encoding.type_ids], dtype=np.int64)
-        return float(self._session().run(["contradicts"], {"input_ids": ids, "token_type_ids": kinds})[0][0])
+        found: npt.NDArray[np.float32] = self._session().run(["relations"], {"input_ids": ids, "token_type_ids": kinds})[0][0]
+        return found

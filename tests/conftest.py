@@ -10,14 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from platformdirs import user_cache_path
 
 from grader import Grader, ItemBank, default_bank_dir
 from grader.weights import prepare
 
 # Begun first, so that no core is left alone with them at the end: with --no-loadscope-reorder files are handed out in this order.
-_LONGEST = ("test_jobs_survive.py", "test_model.py", "test_encoders.py", "test_batch_ray.py", "test_docs.py")
+_LONGEST = (
+    "test_kills.py",
+    "test_model.py",
+    "test_batch_ray.py",
+    "test_outages.py",
+    "test_stops.py",
+    "test_encoders.py",
+    "test_docs.py",
+)
 _LOOPBACK = ("127.", "::1", "localhost", "testserver")
+# An example that takes long tells of a busy machine, and of no fault.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

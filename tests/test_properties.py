@@ -52,7 +52,7 @@ SKY = Gradable(
         KeyPoint(id="strength", text="Short waves are scattered more strongly.", keywords=(("strong", "more"),)),
     ),
 )
-without_deadline = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+slowly = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 def score_of(evidence: Evidence) -> float:
@@ -60,35 +60,47 @@ def score_of(evidence: Evidence) -> float:
 
 
 @given(EVIDENCE)
-@settings(deadline=None)
 def test_a_general_score_lies_between_0_and_1(evidence: Evidence) -> None:
     assert 0 <= score_of(evidence) <= 1
 
 
 @given(EVIDENCE, st.sampled_from(MORE_IS_BETTER), st.floats(-1, 1))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_more_in_common_never_lowers_the_general_score(evidence: Evidence, name: str, value: float) -> None:
     low, high = sorted((getattr(evidence, name), value))
     assert score_of(replace(evidence, **{name: low})) <= score_of(replace(evidence, **{name: high}))
 
 
 @given(st.lists(EVIDENCE, min_size=1, max_size=20))
-@settings(deadline=None)
 def test_general_scores_do_not_depend_on_each_other(rows: list[Evidence]) -> None:
     together = MODEL.predict(np.array([row.vector() for row in rows]))
     assert together.tolist() == [score_of(row) for row in rows]
 
 
-@given(SHARES, SHARES, SHARES, SHARES)
-@settings(deadline=None, max_examples=300)
-def test_more_covered_never_lowers_the_blend(said: float, more: float, keywords: float, more_keywords: float) -> None:
-    low = MODEL.blend(said=min(said, more), keyword_coverage=min(keywords, more_keywords))
-    high = MODEL.blend(said=max(said, more), keyword_coverage=max(keywords, more_keywords))
+PAIRS_OF_SHARES = st.tuples(SHARES, SHARES).map(sorted)
+
+
+@given(PAIRS_OF_SHARES, PAIRS_OF_SHARES)
+@settings(max_examples=300)
+def test_more_covered_never_lowers_the_blend(said: list[float], keywords: list[float]) -> None:
+    low, high = (MODEL.blend(said=s, keyword_coverage=k) for s, k in zip(said, keywords, strict=True))
+    assert 0 <= low <= high <= 1
+
+
+@given(PAIRS_OF_SHARES, PAIRS_OF_SHARES, PAIRS_OF_SHARES, PAIRS_OF_SHARES)
+@settings(max_examples=300)
+def test_more_covered_and_less_contradicted_never_lowers_the_blend(
+    said: list[float], keywords: list[float], entailed: list[float], upheld: list[float]
+) -> None:
+    low, high = (
+        MODEL.blend(said=s, keyword_coverage=k, entailed=e, upheld=u)
+        for s, k, e, u in zip(said, keywords, entailed, upheld, strict=True)
+    )
     assert 0 <= low <= high <= 1
 
 
 @given(answer=ANSWERS)
-@without_deadline
+@slowly
 def test_any_text_is_graded(real_grader: Grader, answer: str) -> None:
     check_answer(answer)
     result = real_grader.grade(SKY, answer)
@@ -100,7 +112,7 @@ def test_any_text_is_graded(real_grader: Grader, answer: str) -> None:
 
 
 @given(text=ANSWERS.filter(lambda text: any(c.isalnum() for c in text)), answer=ANSWERS)
-@without_deadline
+@slowly
 def test_any_text_is_a_reference_answer_and_closest_to_itself(real_grader: Grader, text: str, answer: str) -> None:
     item = Gradable(question=answer, reference_answers=(ReferenceAnswer(text=text),))
     assert 0 <= real_grader.grade(item, answer).score <= 1
@@ -108,7 +120,7 @@ def test_any_text_is_a_reference_answer_and_closest_to_itself(real_grader: Grade
 
 
 @given(phrases=st.lists(st.sampled_from(PHRASES), max_size=8), order=st.permutations(range(3)))
-@without_deadline
+@slowly
 def test_the_order_of_the_key_points_is_irrelevant(real_grader: Grader, phrases: list[str], order: list[int]) -> None:
     answer = " ".join(phrases)
     shuffled = SKY.model_copy(update={"key_points": tuple(SKY.key_points[at] for at in order)})
@@ -120,7 +132,7 @@ def test_the_order_of_the_key_points_is_irrelevant(real_grader: Grader, phrases:
 
 
 @given(phrases=st.lists(st.sampled_from(PHRASES), max_size=8), others=st.lists(st.sampled_from(PHRASES), max_size=8))
-@without_deadline
+@slowly
 def test_a_result_does_not_depend_on_its_neighbours(real_grader: Grader, phrases: list[str], others: list[str]) -> None:
     answer, other = " ".join(phrases), "; ".join(others)
     alone = real_grader.grade(SKY, answer).to_json()
@@ -128,7 +140,7 @@ def test_a_result_does_not_depend_on_its_neighbours(real_grader: Grader, phrases
 
 
 @given(data=st.data())
-@settings(without_deadline, max_examples=12)
+@settings(slowly, max_examples=12)
 def test_dropping_what_covers_a_point_never_raises_keyword_coverage(
     real_grader: Grader, shipped_bank: ItemBank, data: st.DataObject
 ) -> None:

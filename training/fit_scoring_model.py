@@ -31,7 +31,7 @@ from grader import (
 )
 from grader.doubt import DOUBT_NAMES, doubts
 from grader.encoders import Precision
-from grader.scoring import blended
+from grader.scoring import blended, upheld_factor
 from grader.verifier import OnnxVerifier
 from grader.weights import prepare
 from training.data_sets import RULES, MarkedAnswer, StoredEncoder, balanced_weights, fitting_rows
@@ -46,6 +46,7 @@ _INTERVAL_COVERAGE = 0.9
 _FOLDS = 5
 # Kinds of response that show what a mark is made of; the others are there to be noticed as gaming.
 _ORDINARY_KINDS = ("complete", "terse", "partial", "wrong")
+OTHER_SUBJECTS = Path(__file__).parent.parent / "benchmarks" / "banks_of_other_subjects" / "dev"
 _REVIEWED_SHARE = 0.2
 _DOUBT_RIDGE = 30.0
 _MORE_IS_BETTER = {
@@ -56,8 +57,8 @@ _MORE_IS_BETTER = {
 _MORE_IS_WORSE = {"question_similarity", "polarity_mismatch", "question_share"}
 _ATTRIBUTION = (
     "Fitted on BEETLE and SciEntsBank, train (SemEval-2013 task 7, Dzikovska et al., CC BY-SA 3.0), SAF English, train "
-    "(Filighera et al. 2022, MIT), SPRAG Python (Bonthu et al. 2021; coefficients only); slope and intercept of the blend on the "
-    "dev responses of this repository's bank."
+    "(Filighera et al. 2022, MIT), SPRAG Python (Bonthu et al. 2021; coefficients only); the blends on the dev responses "
+    "of this repository's banks."
 )
 
 
@@ -80,7 +81,8 @@ def main() -> None:
     sets = {rule.name: marked_set(grader, fitting_rows(rule, data_dir)) for rule in RULES if rule.fit_splits}
     model = replace(fit(sets), half_width=left_out_half_width(sets))
     bank = ItemBank.from_directory(default_bank_dir())
-    model = fit_doubt(fit_blend(model, grader, bank), grader, bank)
+    model = fit_judged_blend(fit_blend(model, grader, bank), grader, [bank, ItemBank.from_directory(OTHER_SUBJECTS)])
+    model = fit_doubt(model, grader, bank)
     arguments.output.parent.mkdir(exist_ok=True)
     arguments.output.write_text(model.to_json(), encoding="utf-8")
     for name, coefficient in zip(model.names, model.coefficients, strict=True):
@@ -165,6 +167,44 @@ def fit_blend(model: ScoringModel, grader: Grader, bank: ItemBank) -> ScoringMod
     )
 
 
+def fit_judged_blend(model: ScoringModel, grader: Grader, banks: Sequence[ItemBank]) -> ScoringModel:
+    """Return the model with the blend's coefficients where a verifier is asked, fitted on the banks' `dev` responses.
+
+    Least squares with no negative coefficient, each bank weighing the same: one alone would be fitted to its author's style. The
+    half width is that of items left out.
+    """
+    rows: list[tuple[str, int, tuple[float, ...], float, float]] = []
+    for number, bank in enumerate(banks):
+        ordinary = [(i, r) for i in bank for r in bank.responses[i.id] if r.split == "dev" and r.kind in _ORDINARY_KINDS]
+        matched = grader.match([(item, response.candidate_answer) for item, response in ordinary])
+        for (item, response), found in zip(ordinary, matched, strict=True):
+            if found is not None and found.entailed is not None and found.upheld is not None:
+                evidence = (found.said, found.keyword_coverage, found.entailed, 1.0)
+                rows.append((item.id, number, evidence, upheld_factor(found.upheld), response.human_mark / item.max_mark))
+    ids, of_bank, inputs, factors, scores = (np.array(column) for column in zip(*rows, strict=True))
+    weights = (1 / np.bincount(of_bank))[of_bank] ** 0.5
+    folds = np.array([list(dict.fromkeys(ids)).index(i) % _FOLDS for i in ids])
+    errors = np.zeros(len(scores))
+    for fold in range(_FOLDS):
+        kept, left = folds != fold, folds == fold
+        found_line = _bounded_line(inputs[kept], scores[kept], weights[kept])
+        errors[left] = np.abs(np.clip(inputs[left] @ found_line, 0, 1) * factors[left] - scores[left])
+    *coefficients, intercept = (round(float(c), 6) for c in _bounded_line(inputs, scores, weights))
+    return replace(
+        model,
+        judged_coefficients=(coefficients[0], coefficients[1], coefficients[2]),
+        judged_intercept=intercept,
+        blend_half_width=_weighted_quantile(errors, weights**2, _INTERVAL_COVERAGE),
+    )
+
+
+def _bounded_line(inputs: FloatArray, scores: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the least-squares coefficients, of which none but the last, the intercept, may be negative."""
+    low = np.array([0.0] * (inputs.shape[1] - 1) + [-np.inf])
+    found: FloatArray = lsq_linear(inputs * weights[:, None], scores * weights, bounds=(low, np.inf), method="bvls").x
+    return found
+
+
 def fit_doubt(model: ScoringModel, grader: Grader, bank: ItemBank) -> ScoringModel:
     """Return the model with what tells the squared error of a score, and the line above which a fifth of the answers are.
 
@@ -210,6 +250,8 @@ def _model(coefficients: FloatArray, means: FloatArray, scales: FloatArray, inte
         blend_slope=0.0,
         blend_intercept=0.0,
         blend_half_width=0.0,
+        judged_coefficients=(0.0, 0.0, 0.0),
+        judged_intercept=0.0,
         doubt_coefficients=(0.0,) * len(DOUBT_NAMES),
         doubt_line=0.0,
         provenance=_ATTRIBUTION,

@@ -21,7 +21,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from api.keys import Scope, create_key
 from api.storage import migrations
@@ -41,6 +41,8 @@ _FLAGS = (
 _MOST_SECONDS = 180
 QUIZ = Path(__file__).parents[2] / "docs" / "examples" / "quiz" / "server.py"
 BROWSER = os.environ.get("GRADER_TEST_BROWSER") or shutil.which("chromium")
+# Far longer than anything takes, for machines that have other things to do.
+expect.set_options(timeout=30_000)
 collect_ignore_glob = [] if BROWSER else ["test_*.py"]
 
 

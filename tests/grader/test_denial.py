@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from grader import Gradable, KeyPoint, ReferenceAnswer
-from grader.denial import Ground, Suspect, confirmed_clauses, retracted_clauses, suspected_clauses, suspicion
+from grader.denial import (
+    Ground,
+    Suspect,
+    confirmed_clauses,
+    not_outvoted,
+    retracted_clauses,
+    suspected_clauses,
+    suspicion,
+)
 from grader.encoders import FloatArray
 from grader.profiles import ItemProfile, TextProfile, profile_item, profile_text
 from grader.text import Passage
@@ -80,54 +88,17 @@ def test_a_suspicion_names_the_clause_and_the_statement_it_denies() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "cosine", "is_asked"),
-    [
-        ("Heat does not flow from the tea into the spoon.", 0.5, True),
-        ("Heat does not flow from the tea into the spoon.", 0.49, False),
-        ("Heat never flows that way by itself.", 0.6, True),
-        ("Cold never goes that way by itself.", 0.6, False),
-        ("Heat flows from the tea into the spoon.", 0.6, False),
-    ],
-    ids=["distant", "too-distant", "few-words", "no-words", "the-same"],
-)
-def test_a_denial_in_loose_wording_is_worth_a_question(answer: str, cosine: float, is_asked: bool) -> None:
-    item, answered = profiles(answer, cosine)
-    for derived, ground in ((True, Ground.LOOSE_RULE_DERIVED), (False, Ground.LOOSE_RULE)):
-        expected = {0: Suspect(((answer, REFERENCE),), ground)} if is_asked else {}
-        assert suspected_clauses(replace(item, derived=derived), answered) == expected
-
-
-@pytest.mark.parametrize(
-    ("answer", "cosine", "is_asked"),
-    [
-        ("Heat flows from the spoon into the tea.", 0.9, True),
-        ("Heat flows from the spoon into the tea.", 0.79, False),
-        (REFERENCE, 1.0, False),
-        ("Energy goes from warm liquid to cold metal.", 0.9, False),
-    ],
-    ids=["exchanged", "distant", "the-same", "other-words"],
-)
-def test_the_words_of_a_statement_in_another_order_are_worth_a_question(answer: str, cosine: float, is_asked: bool) -> None:
-    expected = {0: Suspect(((answer, REFERENCE),), Ground.REWORDED)} if is_asked else {}
-    item, answered = profiles(answer, cosine)
-    assert suspected_clauses(replace(item, derived=False), answered) == expected
-    assert suspected_clauses(item, answered) == {}
-
-
-@pytest.mark.parametrize(
     ("ground", "probabilities", "is_confirmed"),
     [
         (Ground.RULE, (0.3, 0.1), True),
         (Ground.RULE, (0.29, 0.29), False),
         (Ground.RULE, (0.0, 1.0), True),
-        (Ground.RULE_DERIVED, (0.7, 0.1), True),
-        (Ground.RULE_DERIVED, (0.69, 0.69), False),
+        (Ground.RULE_DERIVED, (0.9, 0.1), True),
+        (Ground.RULE_DERIVED, (0.89, 0.89), False),
         (Ground.LOOSE_RULE, (0.9, 0.0), True),
         (Ground.LOOSE_RULE, (0.89, 0.89), False),
-        (Ground.LOOSE_RULE_DERIVED, (0.95, 0.0), True),
-        (Ground.LOOSE_RULE_DERIVED, (0.94, 0.94), False),
-        (Ground.REWORDED, (0.9, 0.0), True),
-        (Ground.REWORDED, (0.89, 0.89), False),
+        (Ground.LOOSE_RULE_DERIVED, (0.97, 0.0), True),
+        (Ground.LOOSE_RULE_DERIVED, (0.96, 0.96), False),
     ],
 )
 def test_the_less_a_suspicion_stands_on_the_surer_the_verifier_has_to_be(
@@ -150,14 +121,12 @@ def test_where_no_verifier_is_asked_the_rule_in_close_wording_is_believed() -> N
     [
         (Ground.RULE, 0.15, True),
         (Ground.RULE, 0.14, False),
-        (Ground.RULE_DERIVED, 0.4, True),
-        (Ground.RULE_DERIVED, 0.39, False),
+        (Ground.RULE_DERIVED, 0.8, True),
+        (Ground.RULE_DERIVED, 0.79, False),
         (Ground.LOOSE_RULE, 0.6, True),
         (Ground.LOOSE_RULE, 0.59, False),
-        (Ground.LOOSE_RULE_DERIVED, 0.8, True),
-        (Ground.LOOSE_RULE_DERIVED, 0.79, False),
-        (Ground.REWORDED, 0.5, True),
-        (Ground.REWORDED, 0.49, False),
+        (Ground.LOOSE_RULE_DERIVED, 0.95, True),
+        (Ground.LOOSE_RULE_DERIVED, 0.94, False),
     ],
 )
 def test_beside_one_denial_another_needs_less(ground: Ground, probability: float, is_confirmed: bool) -> None:
@@ -165,6 +134,12 @@ def test_beside_one_denial_another_needs_less(ground: Ground, probability: float
     suspects = {0: Suspect((sure,), Ground.RULE), 1: Suspect((doubtful,), ground)}
     assert confirmed_clauses(suspects, {sure: 0.9, doubtful: probability}) == ({0, 1} if is_confirmed else {0})
     assert confirmed_clauses(suspects, {sure: 0.1, doubtful: probability}) == frozenset()
+
+
+def test_suspicions_fall_where_the_answer_says_the_key_points_unless_they_are_certain() -> None:
+    suspects = {0: Suspect((("clause", "one"),), Ground.RULE), 2: Suspect((), Ground.EXCHANGED)}
+    assert not_outvoted(suspects, 0.79) == suspects
+    assert not_outvoted(suspects, 0.80) == {2: suspects[2]}
 
 
 @pytest.mark.parametrize(
@@ -175,8 +150,6 @@ def test_beside_one_denial_another_needs_less(ground: Ground, probability: float
         (Ground.LOOSE_RULE, 0.5, 0.5),
         (Ground.TURNED, 0.09, 0.09),
         (Ground.TURNED, 0.1, 0.7),
-        (Ground.REWORDED, 0.09, 0.09),
-        (Ground.REWORDED, 0.1, 0.7),
         (Ground.RULE_DERIVED, 0.9, 0.0),
         (Ground.LOOSE_RULE_DERIVED, 0.9, 0.0),
     ],
@@ -199,7 +172,7 @@ def test_suspicions_add_up_over_the_clauses_of_an_answer() -> None:
     # A lone one is no pile.
     assert suspicion({0: Suspect((one,), Ground.RULE)}, {one: 0.9}, answer) == 0.0
     # Without a verifier the rule's word is all there is; what an answer takes back is certain.
-    assert suspicion({0: Suspect((one,), Ground.RULE), 1: Suspect((other,), Ground.REWORDED)}, {}, answer) == pytest.approx(0.9)
+    assert suspicion({0: Suspect((one,), Ground.RULE), 1: Suspect((other,), Ground.TURNED)}, {}, answer) == pytest.approx(0.9)
     assert suspicion({0: Suspect((), Ground.RULE), 1: Suspect((one,), Ground.RULE)}, {one: 0.0}, answer) == pytest.approx(1.3)
     # Who sets off what is so by what is not denies much that nobody holds.
     _, contrast = profiles("Steel is not an element but an alloy. Tea is a drink.")

@@ -58,14 +58,14 @@ def matching_of(
 @pytest.mark.parametrize(
     ("answer", "said", "expected"),
     [
-        ("Neurons go at random", 0.3, Verdict.COVERED),  # (.3 + 1) / 2
-        ("Neurons go at random", 0.28, Verdict.PARTIAL),  # (.28 + 1) / 2
+        ("Neurons go at random", 0.1, Verdict.COVERED),  # (.1 + 1) / 2
+        ("Neurons go at random", 0.08, Verdict.PARTIAL),  # (.08 + 1) / 2
         ("Neurons go at random", 0.0, Verdict.PARTIAL),  # (0 + 1) / 2
         ("Units go", 0.8, Verdict.COVERED),  # (.8 + .5) / 2
         ("Units go", 0.5, Verdict.PARTIAL),  # (.5 + .5) / 2
-        ("Units go", 0.25, Verdict.MISSING),  # (.25 + .5) / 2
+        ("Units go", 0.18, Verdict.MISSING),  # (.18 + .5) / 2
         ("Parts go", 1.0, Verdict.PARTIAL),  # (1 + 0) / 2
-        ("Parts go", 0.75, Verdict.MISSING),  # (.75 + 0) / 2
+        ("Parts go", 0.68, Verdict.MISSING),  # (.68 + 0) / 2
     ],
 )
 def test_a_verdict_is_the_mean_of_what_is_said_and_keywords(answer: str, said: float, expected: Verdict) -> None:
@@ -75,7 +75,7 @@ def test_a_verdict_is_the_mean_of_what_is_said_and_keywords(answer: str, said: f
     assert bool(match.evidence) == (expected is not Verdict.MISSING)
 
 
-@pytest.mark.parametrize(("said", "expected"), [(0.65, Verdict.COVERED), (0.38, Verdict.PARTIAL), (0.37, Verdict.MISSING)])
+@pytest.mark.parametrize(("said", "expected"), [(0.55, Verdict.COVERED), (0.35, Verdict.PARTIAL), (0.34, Verdict.MISSING)])
 def test_without_keywords_what_is_said_decides_alone(said: float, expected: Verdict) -> None:
     point = KeyPoint(id="vanish", text=POINT.text)
     result = matching_of("Parts go", {"Parts go": towards(0.5)}, point, said=said)
@@ -96,7 +96,7 @@ def test_an_example_states_the_point_as_well_as_its_text() -> None:
     point = KeyPoint(id="vanish", text=POINT.text, examples=("Some are switched off.",))
     (match,) = matching_of("Some are switched off.", {"Some are switched off.": (0.0, 1.0, 0.0)}, point).matches
     # Said in full by the example and not at all by the text.
-    assert match.verdict is Verdict.PARTIAL
+    assert match.verdict is Verdict.COVERED
     assert match.similarity == 1.0
 
 
@@ -222,6 +222,8 @@ def test_the_contradicted_share_is_that_of_the_weight_or_of_the_clauses() -> Non
             keyword_coverage=0,
             keyword_use=NO_KEYWORDS,
             said=0,
+            entailed=None,
+            upheld=None,
             clauses_said=0,
             misconceptions=(),
             denied_share=share,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from grader import EVIDENCE_NAMES, Grade, ScoringModel, ScoringModelError, default_scoring_model
 from grader.items import GradeBoundaries
-from grader.scoring import blended, grade_from_mark, mark_from_score, rounded
+from grader.scoring import blended, grade_from_mark, mark_from_score, rounded, upheld_factor
 
 MODEL = ScoringModel(
     names=("similarity", "coverage"),
@@ -24,6 +24,8 @@ MODEL = ScoringModel(
     blend_slope=1.5,
     blend_intercept=-0.25,
     blend_half_width=0.2,
+    judged_coefficients=(0.4, 0.3, 0.5),
+    judged_intercept=-0.1,
     doubt_coefficients=(0.5, -0.25),
     doubt_line=0.1,
     provenance="by hand",
@@ -67,6 +69,20 @@ def test_the_blend_is_half_key_points_and_half_keywords(said: float, keyword_cov
 @pytest.mark.parametrize(("said", "keyword_coverage", "expected"), [(0.5, 0.75, 0.6875), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)])
 def test_the_blend_is_put_on_the_scale_of_marks(said: float, keyword_coverage: float, expected: float) -> None:
     assert MODEL.blend(said=said, keyword_coverage=keyword_coverage) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("entailed", "upheld", "expected"),
+    [(0.0, 0.0, 0.3 * 0.33), (1.0, 1.0, 0.83), (0.5, 0.5, 0.58), (0.5, 0.3, 0.65 * 0.58), (0.5, 0.1, 0.3 * 0.58)],
+)
+def test_where_a_verifier_was_asked_its_word_counts_and_what_it_contradicts_costs(
+    entailed: float, upheld: float, expected: float
+) -> None:
+    assert MODEL.blend(said=0.7, keyword_coverage=0.5, entailed=entailed, upheld=upheld) == pytest.approx(expected, abs=1e-12)
+
+
+def test_what_is_left_of_a_score_grows_with_how_far_it_is_upheld() -> None:
+    assert [round(upheld_factor(share), 3) for share in (0.0, 0.1, 0.2, 0.5, 1.0)] == [0.3, 0.3, 0.475, 1.0, 1.0]
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,8 @@ MATCHED = Matching(
     keyword_coverage=0.7,
     keyword_use=KeywordUse(clauses=3, points_per_clause=1.0, share=0.5),
     said=0.7,
+    entailed=None,
+    upheld=None,
     clauses_said=0.7,
     misconceptions=(),
     denied_share=0.0,
@@ -102,6 +104,12 @@ def test_an_answer_with_an_authors_keywords_is_on_topic_however_far_its_wording(
     assert Flag.OFF_TOPIC not in noticed(evidence=FAR, matching=replace(MATCHED, clauses_said=0.0)).flags
 
 
+def test_an_answer_that_says_a_key_point_by_an_example_is_on_topic_without_a_word_of_it() -> None:
+    silent = replace(MATCHED, clauses_said=0.0, keyword_coverage=0.0, upheld=0.5)
+    assert Flag.OFF_TOPIC not in noticed(evidence=FAR, matching=replace(silent, entailed=0.45)).flags
+    assert Flag.OFF_TOPIC in noticed(evidence=FAR, matching=replace(silent, entailed=0.44)).flags
+
+
 def test_less_closeness_is_asked_of_a_short_answer() -> None:
     distant = replace(GOOD, similarity=0.2, question_similarity=0.2, new_coverage=0.0)
     assert Flag.OFF_TOPIC not in noticed("Neurons off.", evidence=distant, authored=False).flags
@@ -150,8 +158,9 @@ def test_an_answer_with_the_keywords_does_not_repeat_the_question() -> None:
         "dropout, neurons, random, training, overfitting, regularisation, robust features, network",
         "dropout\nneurons\nrandom\ntraining\noverfitting\nregularisation\nrobust\nnetwork",
         "dropout neurons random training overfitting regularisation robust features network layers",
+        "dropout neurons on random training no overfitting regularisation robust features network layers weights rate units",
     ],
-    ids=["commas", "lines", "run"],
+    ids=["commas", "lines", "run", "run-with-small-words"],
 )
 def test_terms_in_a_row_are_a_heap(answer: str) -> None:
     heap = noticed(answer)
@@ -166,9 +175,10 @@ def test_terms_in_a_row_are_a_heap(answer: str) -> None:
         ANSWER,
         "dropout, neurons, random",
         "switches neurons off by chance; the net is then robust; it does not overfit; used in training",
+        "in training switch random neurons off so that the network cannot overfit and gets robust",
         "192.168.0.1, 10.0.0.1, 172.16.0.1, 8.8.8.8, 1.1.1.1, 9.9.9.9, 4.4.4.4, 127.0.0.1",
     ],
-    ids=["sentence", "few-terms", "telegraphic", "numbers"],
+    ids=["sentence", "few-terms", "telegraphic", "hasty", "numbers"],
 )
 def test_sentences_notes_and_numbers_are_no_heap(answer: str) -> None:
     assert Flag.KEYWORD_LIST not in noticed(answer).flags

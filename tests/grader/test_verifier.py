@@ -9,11 +9,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from grader.cross_encoder import ContradictionProbability, CrossEncoder
+from grader.cross_encoder import CrossEncoder, Relation, RelationProbabilities
 from grader.errors import EncoderError
 from grader.verifier import OnnxVerifier
 from grader.weights import find_weights, fitted_verifier
 
+WEIGHTS, UPDATE = fitted_verifier()
 STATEMENT = "Dropout randomly switches off neurons during training."
 PAIRS = [
     (STATEMENT, STATEMENT),
@@ -30,29 +31,36 @@ def verifier(grader_home: Path) -> OnnxVerifier:
 
 
 def test_a_probability_is_the_same_alone_and_among_others(verifier: OnnxVerifier) -> None:
-    together = verifier.contradicts([*PAIRS, *reversed(PAIRS)])
-    alone = [float(verifier.contradicts([pair])[0]) for pair in PAIRS]
+    together = verifier.relations([*PAIRS, *reversed(PAIRS)])
+    alone = [verifier.relations([pair])[0].tolist() for pair in PAIRS]
     assert together.tolist() == [*alone, *reversed(alone)]
-    assert ((together >= 0) & (together <= 1)).all()
+    assert (together >= 0).all()
+    np.testing.assert_allclose(together.sum(axis=1), 1.0, atol=1e-5)
 
 
 def test_nothing_asked_is_nothing_said(verifier: OnnxVerifier) -> None:
-    assert verifier.contradicts([]).shape == (0,)
+    assert verifier.relations([]).shape == (0, 3)
 
 
 def test_a_plain_denial_is_likelier_to_contradict_than_the_statement_or_a_paraphrase(verifier: OnnxVerifier) -> None:
-    same, denied, paraphrase = verifier.contradicts(PAIRS[:3])
+    same, denied, paraphrase = verifier.relations(PAIRS[:3])[:, Relation.CONTRADICTS]
     assert denied > 0.5 > max(same, paraphrase)
+
+
+def test_a_statement_and_a_paraphrase_entail_it_and_its_denial_does_not(verifier: OnnxVerifier) -> None:
+    same, denied, paraphrase = verifier.relations(PAIRS[:3])[:, Relation.ENTAILS]
+    assert min(same, paraphrase) > 0.5 > denied
 
 
 def test_the_served_graph_says_what_the_network_says(verifier: OnnxVerifier) -> None:
     network = CrossEncoder(find_weights())
-    network.load_packed(fitted_verifier())
-    served = ContradictionProbability(network.eval())
+    network.load_packed(WEIGHTS)
+    network.resume_update(UPDATE)
+    served = RelationProbabilities(network.eval())
     encoding = verifier._tokenizer.encode(*PAIRS[1])
     with torch.inference_mode():
         expected = served(torch.tensor([encoding.ids]), torch.tensor([encoding.type_ids]))
-    np.testing.assert_allclose(verifier.contradicts([PAIRS[1]]), expected.numpy(), atol=1e-5)
+    np.testing.assert_allclose(verifier.relations([PAIRS[1]]), expected.numpy(), atol=1e-5)
 
 
 def test_packing_keeps_weights_to_within_a_step_of_each_row(tmp_path: Path) -> None:
@@ -74,7 +82,7 @@ def test_packing_keeps_weights_to_within_a_step_of_each_row(tmp_path: Path) -> N
 def test_an_update_changes_nothing_at_first_and_can_be_gone_on_with(tmp_path: Path) -> None:
     ids, kinds = torch.tensor([[101, 2023, 2003, 102]]), torch.tensor([[0, 0, 1, 1]])
     network, later = (CrossEncoder(find_weights()).eval() for _ in range(2))
-    network.load_packed(fitted_verifier())
+    network.load_packed(WEIGHTS)
     with torch.no_grad():
         before = network(ids, kinds, torch.ones_like(ids))
         network.begin_update()
@@ -86,7 +94,7 @@ def test_an_update_changes_nothing_at_first_and_can_be_gone_on_with(tmp_path: Pa
         changed = network(ids, kinds, torch.ones_like(ids))
     assert not torch.allclose(changed, before)
     save_file(network.packed_update(), tmp_path / "update.safetensors")
-    later.load_packed(fitted_verifier())
+    later.load_packed(WEIGHTS)
     later.resume_update(tmp_path / "update.safetensors")
     with torch.no_grad():
         torch.testing.assert_close(later(ids, kinds, torch.ones_like(ids)), changed, atol=2e-3, rtol=0)

@@ -24,6 +24,8 @@ from api.storage.tables import JobChunk, Result
 from grader import ItemBank, default_bank_dir
 
 Process = subprocess.Popen[bytes]
+ROWS = 450
+FEW_ROWS = 200
 # Pauses between tries last two minutes all in all; a test need not wait for them.
 HASTY = """
 import dbos

@@ -1,0 +1,111 @@
+"""What is asked of a verifier for each key point, and what is made of its word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from grader import Gradable, Grader, ItemBank, KeyPoint, ReferenceAnswer, Verdict
+from grader.encoders import FloatArray
+from grader.entailment import Told, questions_of, told
+from grader.profiles import ItemProfile, TextProfile, profile_item, profile_text
+from grader.text import Passage
+from grader.verifier import Relations
+from tests.grader.spelt_words import packed_words_of
+
+POINT = "Heat flows from the tea into the spoon."
+NEAR, NEARER, FAR = "The tea warms the spoon.", "The spoon takes heat from the tea.", "Tea is grown in India."
+COSINES = {POINT: 1.0, NEAR: 0.7, NEARER: 0.9, FAR: 0.2}
+
+
+def lookup(passage: Passage) -> FloatArray:
+    cosine = COSINES.get(passage.text, 0.5)
+    return np.array([cosine, (1 - cosine**2) ** 0.5], dtype=np.float32)
+
+
+def profiles(answer: str) -> tuple[ItemProfile, TextProfile]:
+    item = Gradable(
+        question="Why does the spoon get hot?",
+        reference_answers=(ReferenceAnswer(text=POINT),),
+        key_points=(KeyPoint(id="heat", text=POINT, keywords=(("heat",),)),),
+    )
+    return profile_item(item, lookup, packed_words_of), profile_text(answer, lookup)
+
+
+def test_each_key_point_is_asked_of_the_two_nearest_sentences_nearest_first() -> None:
+    item, answer = profiles(f"{FAR} {NEAR} {NEARER}")
+    (questions,) = questions_of(item, answer)
+    assert [question.pair for question in questions] == [(NEARER, POINT), (NEAR, POINT)]
+    assert [question.similarity for question in questions] == pytest.approx([0.9, 0.7], abs=1e-6)
+    assert [answer.text[q.sentence.start : q.sentence.end] for q in questions] == [NEARER, NEAR]
+
+
+def test_a_long_sentence_is_asked_about_as_a_whole_and_once() -> None:
+    long = (
+        "The tea is hot because it was brewed a moment ago in boiling water, and the spoon, which is made of metal, "
+        "soon gets as hot as the tea is"
+    )
+    item, answer = profiles(f"{long}. {FAR}")
+    assert len(answer.clauses) > 2
+    (questions,) = questions_of(item, answer)
+    assert [question.pair[0] for question in questions] == [f"{long}.", FAR]
+
+
+def test_derived_key_points_are_not_asked_about() -> None:
+    item, answer = profiles(NEAR)
+    assert questions_of(replace(item, derived=True), answer) == ()
+    assert told((), {}) == ()
+
+
+@pytest.mark.parametrize(
+    ("near", "nearer", "is_contradicted"),
+    [
+        ((0.0, 0.0), (0.0, 0.95), True),
+        ((0.2, 0.0), (0.0, 0.9), True),
+        ((0.21, 0.0), (0.0, 0.95), False),
+        ((0.0, 0.0), (0.0, 0.89), False),
+    ],
+    ids=["sure", "just", "said-elsewhere", "unsure"],
+)
+def test_a_sure_contradiction_beside_which_the_point_is_not_said_denies_it(
+    near: tuple[float, float], nearer: tuple[float, float], is_contradicted: bool
+) -> None:
+    questions = questions_of(*profiles(f"{NEAR} {NEARER}"))
+    relations = {(NEAR, POINT): Relations(near[0], 0.0, near[1]), (NEARER, POINT): Relations(nearer[0], 0.0, nearer[1])}
+    (word,) = told(questions, relations)
+    assert word.is_contradicted is is_contradicted
+    assert (word.entails, word.contradicts) == (max(near[0], nearer[0]), max(near[1], nearer[1]))
+
+
+def test_a_distant_sentence_denies_nothing_by_itself() -> None:
+    questions = questions_of(*profiles(FAR))
+    (word,) = told(questions, {(FAR, POINT): Relations(0.0, 0.0, 1.0)})
+    assert not word.is_contradicted
+    assert word.contradicts == 1.0
+
+
+def test_a_point_is_upheld_as_far_as_it_is_entailed_rather_than_contradicted() -> None:
+    word = Told(entails=0.9, contradicts=0.05, is_contradicted=False, saying=None, denying=None)
+    assert word.upheld == pytest.approx(0.9)
+    assert replace(word, entails=0.0, contradicts=0.0).upheld == 0.0
+    assert replace(word, entails=0.45, contradicts=0.4).upheld == pytest.approx(0.5)
+
+
+def test_a_right_answer_in_other_words_stands_above_the_reference_turned_round(
+    real_grader: Grader, shipped_bank: ItemBank
+) -> None:
+    dropout = shipped_bank.get("dropout")
+    right = "While the network learns, some units are muted by chance, so that none of them can lean on its neighbours."
+    turned = "Dropout keeps all neurons active during training, so each neuron can rely on the others."
+    above, below = real_grader.grade_many([(dropout, right), (dropout, turned)])
+    assert above.score > below.score + 0.2
+
+
+def test_what_proves_a_point_is_the_sentence_that_says_it(real_grader: Grader, shipped_bank: ItemBank) -> None:
+    answer = "It is a well known method. During training it switches neurons off at random."
+    result = real_grader.grade(shipped_bank.get("dropout"), answer)
+    proven = [match for match in result.key_points if match.verdict is Verdict.COVERED]
+    assert proven
+    assert "During training it switches neurons off at random." in {span.text for match in proven for span in match.evidence}
