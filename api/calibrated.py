@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from api.items import HeldAgainst
@@ -17,6 +17,17 @@ from grader import CalibrationError, Grader, GradingResult, calibrate, with_cali
 
 # Each holds up to two hundred answers with their vectors, about 4 MB.
 _KEPT = 32
+# Built once, since every answer asks for it.
+_CALIBRATION = (
+    select(Calibration.id, func.count(CalibrationMark.result_id))
+    .join(CalibrationMark, CalibrationMark.calibration_id == Calibration.id)
+    .where(
+        Calibration.bank_id == bindparam("bank_id"),
+        Calibration.item_id == bindparam("item_id"),
+        Calibration.content_hash == bindparam("content_hash"),
+    )
+    .group_by(Calibration.id)
+)
 
 
 class LearntGraders:
@@ -115,15 +126,6 @@ def marks_of(session: Session, calibration_id: str) -> list[tuple[str, float]]:
 
 def _calibration_of(session: Session, held: HeldAgainst) -> tuple[str, int] | None:
     """Return the id of the calibration of an item as it is now, and of how many answers it is."""
-    query = (
-        select(Calibration.id, func.count(CalibrationMark.result_id))
-        .join(CalibrationMark, CalibrationMark.calibration_id == Calibration.id)
-        .where(
-            Calibration.bank_id == held.bank_id,
-            Calibration.item_id == held.item_id,
-            Calibration.content_hash == held.gradable.content_hash,
-        )
-        .group_by(Calibration.id)
-    )
-    found = session.execute(query).first()
+    of = {"bank_id": held.bank_id, "item_id": held.item_id, "content_hash": held.gradable.content_hash}
+    found = session.execute(_CALIBRATION, of).first()
     return None if found is None else (found[0], found[1])

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from fastapi import Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import CursorResult, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -31,6 +31,11 @@ from api.storage.tables import Replay, ReplayName
 _KEPT = timedelta(days=1)
 # A claim without an answer after this long is of a server that died.
 _RUNS_AT_MOST = timedelta(minutes=2)
+# Built once, since every request with a key asks. No session that changes a claim has loaded it.
+_KNOWN = select(Replay).where(Replay.key == bindparam("key"))
+_MINE = update(Replay).where(Replay.id == bindparam("replay_id")).execution_options(synchronize_session=False)
+_MARK = _MINE.values(carried_out=True)
+_KEEP = _MINE.values(status=bindparam("given_status"), body=bindparam("given_body"))
 
 IdempotencyKey = Annotated[
     str | None,
@@ -58,16 +63,16 @@ class Claim:
         Raises:
             ClaimLostError: If another request has claimed the key since, having waited for this one long enough.
         """
-        noted = session.execute(update(Replay).where(Replay.id == self.replay_id).values(carried_out=True))
+        noted = session.execute(_MARK, {"replay_id": self.replay_id})
         assert isinstance(noted, CursorResult)  # noqa: S101 what an update gives
         if not noted.rowcount:
             raise ClaimLostError
 
     def keep(self, response: Response) -> None:
         """Keep the answer for the next request with the key."""
-        values = {"status": response.status_code, "body": bytes(response.body).decode()}
+        given = {"given_status": response.status_code, "given_body": bytes(response.body).decode()}
         with self.store.aside().write() as session:
-            session.execute(update(Replay).where(Replay.id == self.replay_id).values(values))
+            session.execute(_KEEP, {"replay_id": self.replay_id} | given)
 
     def release(self) -> None:
         """Let the key be used again, unless something was done before the request failed."""
@@ -150,7 +155,7 @@ def _claim(store: Store, key: str, request_hash: str, names: set[str]) -> Claim:
     replay_id = new_id()
     try:
         with store.write() as session:
-            known = session.scalar(select(Replay).where(Replay.key == key))
+            known = session.scalar(_KNOWN, {"key": key})
             if known is not None and not _is_over(known):
                 raise _answer_of(known, request_hash)
             if known is not None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from sqlalchemy import Select, select
+from sqlalchemy import bindparam, select
 
 from api.bank_shapes import SHIPPED, ItemState
 from api.errors import BankNotFoundError, TokenMismatchError
@@ -18,6 +18,11 @@ from api.storage.tables import Bank, ItemVersion
 from grader import Gradable, Item, ItemBank, ItemNotFoundError
 
 _SLUG = re.compile(r"[a-z0-9-]{1,80}", re.ASCII)
+# Built once, since every answer to an item of a tenant's bank asks for it.
+_OPEN = select(Bank.id).where(Bank.slug == bindparam("bank_id"), Bank.archived_at.is_(None))
+_PUBLISHED = select(ItemVersion).where(ItemVersion.bank_row_id.in_(_OPEN), ItemVersion.state == ItemState.PUBLISHED)
+_ALL_PUBLISHED = _PUBLISHED.order_by(ItemVersion.item_id)
+_ONE_PUBLISHED = _PUBLISHED.where(ItemVersion.item_id == bindparam("item_id"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +84,8 @@ class Items:
         if bank_id == SHIPPED:
             return self.shipped.items
         with self.store.read() as session:
-            rows = session.scalars(_published(bank_id).order_by(ItemVersion.item_id)).all()
-            if not rows and session.scalar(_open(bank_id)) is None:
+            rows = session.scalars(_ALL_PUBLISHED, {"bank_id": bank_id}).all()
+            if not rows and session.scalar(_OPEN, {"bank_id": bank_id}) is None:
                 raise BankNotFoundError(bank_id)
         return [_parsed(row.body) for row in rows]
 
@@ -93,20 +98,12 @@ class Items:
             # No item has such an id, and PostgreSQL refuses to look for some of them.
             raise ItemNotFoundError(item_id)
         with self.store.read() as session:
-            row = session.scalar(_published(bank_id).where(ItemVersion.item_id == item_id))
-            if row is None and session.scalar(_open(bank_id)) is None:
+            row = session.scalar(_ONE_PUBLISHED, {"bank_id": bank_id, "item_id": item_id})
+            if row is None and session.scalar(_OPEN, {"bank_id": bank_id}) is None:
                 raise BankNotFoundError(bank_id)
         if row is None:
             raise ItemNotFoundError(item_id)
         return HeldAgainst(gradable=_parsed(row.body), bank_id=bank_id, item_id=item_id, item_version=str(row.version))
-
-
-def _open(bank_id: str) -> Select[str]:
-    return select(Bank.id).where(Bank.slug == bank_id, Bank.archived_at.is_(None))
-
-
-def _published(bank_id: str) -> Select[ItemVersion]:
-    return select(ItemVersion).where(ItemVersion.bank_row_id.in_(_open(bank_id)), ItemVersion.state == ItemState.PUBLISHED)
 
 
 @lru_cache(maxsize=2_000)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from api.storage.columns import now
@@ -24,6 +24,9 @@ from api.storage.tables import ApiKey, Tenant
 from grader import GraderError
 
 _SHAPE = re.compile(r"gk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
+# Built once, since every request asks.
+ANY_KEY = select(ApiKey.id).limit(1)
+_BY_PREFIX = select(ApiKey).where(ApiKey.prefix == bindparam("prefix"))
 
 
 class Scope(StrEnum):
@@ -135,7 +138,7 @@ def rotate_key(database: Database, prefix: str, *, overlap: timedelta) -> tuple[
         KeyNotFoundError: If there is none with the prefix, or it is no longer valid.
     """
     with database.system() as session:
-        old = session.scalar(select(ApiKey).where(ApiKey.prefix == prefix))
+        old = session.scalar(_BY_PREFIX, {"prefix": prefix})
         if old is None or not is_valid(old):
             raise KeyNotFoundError(prefix)
         same = {name: getattr(old, name) for name in ("tenant_id", "name", "scopes", "expires_at", "store_results", "rate_limit")}
@@ -154,7 +157,7 @@ def revoke_key(database: Database, prefix: str) -> None:
         KeyNotFoundError: If there is none with the prefix.
     """
     with database.system() as session:
-        row = session.scalar(select(ApiKey).where(ApiKey.prefix == prefix))
+        row = session.scalar(_BY_PREFIX, {"prefix": prefix})
         if row is None:
             raise KeyNotFoundError(prefix)
         row.revoked_at = row.revoked_at or now()
@@ -169,7 +172,7 @@ def list_keys(database: Database) -> list[ApiKey]:
 def has_keys(database: Database) -> bool:
     """Tell whether a key was ever made: from then on nothing works without one."""
     with database.system(read_only=True) as session:
-        return session.scalar(select(ApiKey.id).limit(1)) is not None
+        return session.scalar(ANY_KEY) is not None
 
 
 def authenticate(database: Database, key: str) -> Access:
@@ -183,7 +186,7 @@ def authenticate(database: Database, key: str) -> Access:
         raise KeyRefusedError
     prefix, secret = shape.groups()
     with database.system(read_only=True) as session:
-        row = session.scalar(select(ApiKey).where(ApiKey.prefix == prefix))
+        row = session.scalar(_BY_PREFIX, {"prefix": prefix})
     same = hmac.compare_digest(hash_of(secret), row.secret_hash if row is not None else "0" * 64)
     if row is None or not same or not is_valid(row):
         raise KeyRefusedError

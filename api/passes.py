@@ -12,10 +12,10 @@ from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
-from api.keys import KEYLESS, Access, Bound, KeyRefusedError, Scope, access_of, hash_of, is_valid
+from api.keys import ANY_KEY, KEYLESS, Access, Bound, KeyRefusedError, Scope, access_of, hash_of, is_valid
 from api.storage.columns import now
 from api.storage.database import Database
 from api.storage.tables import ApiKey, Pass
@@ -33,6 +33,12 @@ class PassKind(StrEnum):
 
 _PREFIXES = {PassKind.TOKEN: TOKEN_PREFIX, PassKind.SESSION: "gs_"}
 _SHAPE = re.compile(r"g[ts]_[A-Za-z0-9_-]{43}", re.ASCII)
+# Built once, since every request with a pass asks.
+_WITH_KEY = (
+    select(Pass, ApiKey)
+    .outerjoin(ApiKey, Pass.key_id == ApiKey.id)
+    .where(Pass.secret_hash == bindparam("secret_hash"), Pass.kind == bindparam("kind"))
+)
 
 
 def create_pass(database: Database, access: Access, row: Pass) -> str:
@@ -75,14 +81,13 @@ def admit(database: Database, shown: str, kind: PassKind) -> Access:
     """
     if not _SHAPE.fullmatch(shown):
         raise KeyRefusedError(kind)
-    query = select(Pass, ApiKey).outerjoin(ApiKey, Pass.key_id == ApiKey.id)
     with database.system(read_only=True) as session:
-        found = session.execute(query.where(Pass.secret_hash == hash_of(shown), Pass.kind == kind)).first()
+        found = session.execute(_WITH_KEY, {"secret_hash": hash_of(shown), "kind": kind}).first()
         if found is None:
             raise KeyRefusedError(kind)
         row, key = found
         # What was made without keys ends when the first key is made.
-        is_alive = is_valid(key) if key is not None else session.scalar(select(ApiKey.id).limit(1)) is None
+        is_alive = is_valid(key) if key is not None else session.scalar(ANY_KEY) is None
     if row.expires_at <= now() or not is_alive:
         raise KeyRefusedError(kind)
     access = access_of(key) if key is not None else KEYLESS

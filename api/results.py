@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, CursorResult, Select, delete, select
+from sqlalchemy import ColumnElement, CursorResult, Select, bindparam, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,8 @@ from grader import Gradable, GradingResult
 
 # Rows read at a time by an export: what is in memory, and how long one transaction lasts.
 _CHUNK_ROWS = 500
+# Built once, since every request that stores results asks.
+_KEPT_ITEMS = select(GradedItem.content_hash).where(GradedItem.content_hash.in_(bindparam("hashes", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +143,7 @@ def find_result(session: Session, result_id: str, *, lock: bool = False) -> Resu
 def keep_items(session: Session, gradables: Sequence[Gradable]) -> None:
     """Keep the content of items that results are about to name; what is there already stays as it is."""
     by_hash = {gradable.content_hash: gradable for gradable in gradables}
-    known = set(session.scalars(select(GradedItem.content_hash).where(GradedItem.content_hash.in_(by_hash))))
+    known = set(session.scalars(_KEPT_ITEMS, {"hashes": list(by_hash)}))
     for content_hash in sorted(by_hash.keys() - known):
         body = by_hash[content_hash].model_dump_json(include=set(Gradable.model_fields))
         try:
