@@ -50,6 +50,7 @@ from api.settings import Settings, TraceSettings
 from api.slots import Slots
 from api.storage import migrations
 from api.storage.database import Database, parse_url
+from api.usage import UsageLedger
 from api.webhooks.sending import Sender
 from grader import Grader, ItemBank
 from grader.cores import keep_products_on_one_core
@@ -129,6 +130,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
     with (
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="loading") as executor,
         TemporaryDirectory(prefix="grader-uploads-") as uploads,
+        UsageLedger(database).kept() as ledger,
     ):
         loading = executor.submit(_load_grader, settings, bank, app.state.metrics)
         worker = executor.submit(_start_worker, settings, loading, database, bank, app.state.metrics)
@@ -148,6 +150,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
             stream_slots=Slots(_MAX_STREAMS),
             stopping=app.state.stopping,
             learnt=LearntGraders(),
+            ledger=ledger,
             look_ups=CapacityLimiter(_SQLITE_LOOK_UPS if database.is_sqlite else _POSTGRESQL_LOOK_UPS),
         )
     if worker.exception() is None and (engine := worker.result()) is not None:

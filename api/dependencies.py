@@ -25,6 +25,7 @@ from api.rates import Rates
 from api.settings import Settings
 from api.slots import Slots
 from api.storage.database import Database
+from api.usage import UsageLedger
 from grader import Grader, ImportFormat, ItemBank
 
 IMPORT_TYPES: Mapping[str, ImportFormat] = {
@@ -52,6 +53,7 @@ class State(TypedDict):
     stopping: Event
     look_ups: CapacityLimiter
     learnt: LearntGraders
+    ledger: UsageLedger
 
 
 def state_of(request: Request) -> State:
@@ -202,7 +204,13 @@ async def get_learnt(request: Request) -> LearntGraders:
     return state_of(request)["learnt"]
 
 
+async def get_ledger(request: Request) -> UsageLedger:
+    """Return what counts the requests that store nothing."""
+    return state_of(request)["ledger"]
+
+
 LearntDep = Annotated[LearntGraders, Depends(get_learnt)]
+LedgerDep = Annotated[UsageLedger, Depends(get_ledger)]
 StoppingDep = Annotated[Event, Depends(get_stopping)]
 MetricsDep = Annotated[Metrics, Depends(get_metrics)]
 SettingsDep = Annotated[Settings, Depends(get_settings)]

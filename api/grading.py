@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
@@ -18,7 +18,7 @@ from api.results import NewResult, add_results
 from api.schemas import BatchResult, BatchRow, GradeBatch, GradedAnswer, GradeRequest
 from api.storage.database import Store
 from api.tokens import narrowed
-from api.usage import note_use
+from api.usage import UsageLedger, note_use
 from grader import GraderError, GradingResult
 
 
@@ -31,7 +31,8 @@ class Grading:
     store: Store
     access: Access
     metrics: Metrics
-    answers: RepeatedAnswers = field(default_factory=RepeatedAnswers)
+    answers: RepeatedAnswers
+    ledger: UsageLedger
 
     def grade(self, request: GradeRequest) -> GradedAnswer:
         """Grade one answer.
@@ -51,7 +52,7 @@ class Grading:
 
     def grade_batch(self, batch: GradeBatch) -> BatchResult:
         """Grade what can be graded, in its order; each bad row gets a problem. Every distinct text is encoded once."""
-        read = [self.read(row, ("body", "rows", index)) for index, row in enumerate(batch.rows)]
+        read = [read_row(self.items, row, ("body", "rows", index)) for index, row in enumerate(batch.rows)]
         good = [row for row in read if not isinstance(row, Problem)]
         began = time.perf_counter()
         graded = self.graders.grade_many([(held, request.candidate_answer) for request, held in good])
@@ -63,16 +64,6 @@ class Grading:
             for index, row in enumerate(read)
         ]
         return BatchResult(graded=len(good), failed=len(read) - len(good), rows=rows)
-
-    def read(self, row: object, where: Location) -> tuple[GradeRequest, HeldAgainst] | Problem:
-        """Return a row with what it is to be held against, or what is wrong with it, at a place of what was sent."""
-        try:
-            request = GradeRequest.model_validate(row)
-            return request, self.items.find(request)
-        except ValidationError as error:
-            return validation_problem(error.errors(include_input=False, include_url=False), where)
-        except GraderError as error:
-            return problem_of(error, where)
 
     def _kept(
         self,
@@ -99,12 +90,25 @@ class Grading:
 
     def _written(self, asked: Sequence[GradeRequest], new: Sequence[NewResult]) -> list[str]:
         """Count a request and store its results, both or neither, and return the ids of the results in order."""
-        if not asked:
+        answers = [request.candidate_answer for request in asked]
+        if not new:
+            # Where nothing is stored, grading again does no harm, and counts as nothing carried out.
+            if answers:
+                self.ledger.note(self.access, answers)
             return []
-        # Where nothing is stored, grading again does no harm, and counts as nothing carried out.
-        store = self.store if new else self.store.aside()
-        with store.write() as session:
+        with self.store.write() as session:
             # In the order in which chunks of jobs do it, or two transactions could wait for each other.
-            ids = add_results(session, new, key_name=self.access.name) if new else []
-            note_use(session, self.access, [request.candidate_answer for request in asked])
+            ids = add_results(session, new, key_name=self.access.name)
+            note_use(session, self.access, answers)
             return ids
+
+
+def read_row(items: Items, row: object, where: Location) -> tuple[GradeRequest, HeldAgainst] | Problem:
+    """Return a row with what it is to be held against, or what is wrong with it, at a place of what was sent."""
+    try:
+        request = GradeRequest.model_validate(row)
+        return request, items.find(request)
+    except ValidationError as error:
+        return validation_problem(error.errors(include_input=False, include_url=False), where)
+    except GraderError as error:
+        return problem_of(error, where)

@@ -10,7 +10,7 @@ from api.access import AccessDep, StoreDep
 from api.banks import Banks
 from api.calibrated import Graders
 from api.calibrating import Calibrations
-from api.dependencies import AnswersDep, BankDep, DatabaseDep, GraderDep, LearntDep, MetricsDep
+from api.dependencies import AnswersDep, BankDep, DatabaseDep, GraderDep, LearntDep, LedgerDep, MetricsDep
 from api.drafts import Drafts
 from api.grading import Grading
 from api.items import Items
@@ -84,9 +84,9 @@ async def get_tokens(database: DatabaseDep, items: ItemsDep, access: AccessDep) 
 TokensDep = Annotated[Tokens, Depends(get_tokens)]
 
 
-async def get_usage(store: StoreDep) -> UsageBook:
+async def get_usage(store: StoreDep, ledger: LedgerDep) -> UsageBook:
     """Return the counts of what was graded."""
-    return UsageBook(store)
+    return UsageBook(store, ledger)
 
 
 UsageDep = Annotated[UsageBook, Depends(get_usage)]
@@ -101,10 +101,16 @@ GradersDep = Annotated[Graders, Depends(get_graders)]
 
 
 async def get_grading(  # noqa: PLR0917 FastAPI passes them by name
-    graders: GradersDep, answers: AnswersDep, items: ItemsDep, access: AccessDep, metrics: MetricsDep, store: StoreDep
+    graders: GradersDep,
+    answers: AnswersDep,
+    items: ItemsDep,
+    access: AccessDep,
+    metrics: MetricsDep,
+    store: StoreDep,
+    ledger: LedgerDep,
 ) -> Grading:
     """Return what grades answers, keeps the results and counts."""
-    return Grading(graders=graders, answers=answers, items=items, store=store, access=access, metrics=metrics)
+    return Grading(graders=graders, answers=answers, items=items, store=store, access=access, metrics=metrics, ledger=ledger)
 
 
 GradingDep = Annotated[Grading, Depends(get_grading)]

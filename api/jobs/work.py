@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, defer
 
 from api.calibrated import Graders, LearntGraders
-from api.grading import Grading
+from api.grading import read_row
 from api.items import HeldAgainst, Items
 from api.jobs.chunks import pack_outcomes, unpack_rows
 from api.jobs.erasure import ERASED, is_erased
@@ -143,14 +143,8 @@ class Work:
         """Return what becomes of each row: its result, or a sentence that says why there is none."""
         store = Store(self.database, task.tenant_id)
         graders = Graders(general=self.grader, learnt=self.learnt, store=store)
-        grading = Grading(
-            graders=graders,
-            items=Items(self.bank, store),
-            store=store,
-            access=task.access,
-            metrics=self.metrics,
-        )
-        read = [GIVEN_UP if n in task.given_up else _read(grading, task, row) for n, row in enumerate(task.rows)]
+        items = Items(self.bank, store)
+        read = [GIVEN_UP if n in task.given_up else _read(items, task, row) for n, row in enumerate(task.rows)]
         good = [(n, each) for n, each in enumerate(read) if not isinstance(each, str)]
         pairs = [(n, (held, request.candidate_answer)) for n, (request, held) in good]
         results = dict(zip((n for n, _ in pairs), self._results(task, graders, pairs), strict=True))
@@ -224,11 +218,11 @@ def _count(session: Session, job_id: str, rows: int, summary: Summary) -> None:
         announce(session, WebhookEvent.JOB_FINISHED, JobInfo.of(job).model_dump(mode="json", exclude={"columns"}))
 
 
-def _read(grading: Grading, task: _Task, row: Row) -> tuple[GradeRequest, HeldAgainst] | str:
+def _read(items: Items, task: _Task, row: Row) -> tuple[GradeRequest, HeldAgainst] | str:
     """Return a row with what it is to be held against, or a sentence that says why it cannot be."""
     if row.problem is not None:
         return row.problem
-    read = grading.read({"bank_id": task.bank_id, **task.mapping.asked(row.values)}, (ROW,))
+    read = read_row(items, {"bank_id": task.bank_id, **task.mapping.asked(row.values)}, (ROW,))
     return read.detail if isinstance(read, Problem) else read
 
 
