@@ -76,7 +76,7 @@ def told(
     Args:
         questions: What `questions_of` returned.
         relations: The verifier's word on their pairs.
-        is_reference: Whether the answer is a reference word for word, and so says every key point whatever a verifier makes of it.
+        is_reference: Whether the answer is a reference word for word, and so says every key point whatever is made of it.
     """
     if not relations:
         return ()
