@@ -266,11 +266,10 @@ def _match(
 def _strength(said: float, keyword_share: float | None, told: Told | None) -> float:
     """Return how strongly a point is made: the mean of how far it is said, of its keyword share and of the verifier's word.
 
-    What there is of these: a point may have no keywords, and a grader no verifier.
+    What is said stands in for keywords where a point has none; where no verifier was asked, the other two are all there is.
     """
-    parts = [said, keyword_share, None if told is None else told.entails]
-    known = [part for part in parts if part is not None]
-    return sum(known) / len(known)
+    named = said if keyword_share is None else keyword_share
+    return (said + named) / 2 if told is None else (said + named + told.entails) / 3
 
 
 def _keyword_share(places: Places) -> float | None:

@@ -53,13 +53,14 @@ def test_sure_scores_have_little_to_doubt() -> None:
     assert (found["middling"], found["suspicion"], found["misconception"], found["length"]) == (0.0, 0.0, 0.0, 1.0)
 
 
-def test_a_middling_long_answer_is_for_a_person_and_a_reference_is_not(real_grader: Grader, shipped_bank: ItemBank) -> None:
-    dropout = shipped_bank.get("dropout")
-    middling = (
-        "Neurons are left out by chance while it learns, which I think is there so that the thing does not just remember the"
-        " examples; in class we also talked about how long this takes and on which machines it runs, but I do not recall that."
-    )
-    result = real_grader.grade(dropout, middling)
-    assert 0.25 < result.score < 0.75
-    assert "The grader is less sure of this answer than of most." in result.review_reasons
-    assert not real_grader.grade(dropout, dropout.reference_answers[0].text).needs_review
+def test_some_middling_answers_are_for_a_person_and_references_are_not(real_grader: Grader, shipped_bank: ItemBank) -> None:
+    item = shipped_bank.get("cross-entropy-vs-mse")
+    partial = [r.candidate_answer for r in shipped_bank.responses[item.id] if r.split == "dev" and r.kind == "partial"]
+    doubted = [
+        result
+        for result in real_grader.grade_many([(item, answer) for answer in partial])
+        if "The grader is less sure of this answer than of most." in result.review_reasons
+    ]
+    assert doubted
+    assert all(0.25 < result.score < 0.75 for result in doubted)
+    assert not any(real_grader.grade(item, reference.text).needs_review for reference in item.reference_answers)

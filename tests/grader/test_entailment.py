@@ -62,10 +62,10 @@ def test_derived_key_points_are_not_asked_about() -> None:
 @pytest.mark.parametrize(
     ("near", "nearer", "is_contradicted"),
     [
-        ((0.0, 0.0), (0.0, 0.95), True),
-        ((0.2, 0.0), (0.0, 0.9), True),
-        ((0.21, 0.0), (0.0, 0.95), False),
-        ((0.0, 0.0), (0.0, 0.89), False),
+        ((0.0, 0.0), (0.0, 0.99), True),
+        ((0.1, 0.0), (0.0, 0.95), True),
+        ((0.11, 0.0), (0.0, 0.99), False),
+        ((0.0, 0.0), (0.0, 0.94), False),
     ],
     ids=["sure", "just", "said-elsewhere", "unsure"],
 )
