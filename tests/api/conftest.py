@@ -75,7 +75,7 @@ def service(
             signature=real_grader.encoder.signature,
             dimension=real_grader.encoder.dimension,
         )
-        return Grader(real_grader.encoder, store=store, observer=metrics)
+        return Grader(real_grader.encoder, verifier=real_grader.verifier, store=store, observer=metrics)
 
     monkeypatch.setattr("api.app._load_grader", load)
     monkeypatch.setattr("api.app.ItemBank.from_directory", lambda _: shipped_bank)

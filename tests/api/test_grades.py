@@ -37,7 +37,7 @@ def test_result_is_the_librarys_with_the_ids_of_the_request(
     assert response.status_code == 200
     expected = json.loads(real_grader.grade(shipped_bank.get("dropout"), GOOD).to_json())
     assert response.json() == {**expected, "item_id": "dropout", "attempt_id": "a/17 ü"}
-    assert response.json()["score"] > 0.7
+    assert response.json()["score"] > 0.55
 
 
 def test_attempt_id_is_left_out_where_none_was_given(client: TestClient) -> None:
