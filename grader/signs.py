@@ -103,6 +103,8 @@ _OFF_TOPIC_SAID = 0.30
 _OFF_TOPIC_KEYWORDS = 0.55
 # Who makes nearly half of the points by examples that share no word with them is on the subject.
 _OFF_TOPIC_ENTAILED = 0.45
+# But of what has nothing to do with a reference a verifier knows nothing: a timetable of buses "entails" a key point at .6.
+_UNRELATED = 0.15
 _OFF_TOPIC_CEILING = 0.15
 
 # What contradictions cost: nothing up to a share that one right answer in fifteen of the dev split has by mistake, most of
@@ -249,7 +251,7 @@ def _is_off_topic(answer: TextProfile, evidence: Evidence, matching: Matching, *
             evidence.similarity + evidence.new_coverage < _OFF_TOPIC_AUTHORED
             and matching.clauses_said < _OFF_TOPIC_SAID
             and matching.keyword_coverage < _OFF_TOPIC_KEYWORDS
-            and (matching.entailed or 0.0) < _OFF_TOPIC_ENTAILED
+            and ((matching.entailed or 0.0) < _OFF_TOPIC_ENTAILED or evidence.similarity < _UNRELATED)
         )
     return _topic_factor(answer, evidence) < _OFF_TOPIC_BELOW
 
