@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,8 +29,7 @@ _CONTRADICTED_SIMILARITY = 0.60
 _SILENT = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A sentence of an answer, as a place in it, and how near it is to a key point, which the pair puts beside it."""
 
     sentence: Span
