@@ -4,7 +4,8 @@
 
 The general score is a ridge regression on the standardised evidence, every score bin of every set weighing the same, with the
 sign of each coefficient held to what its evidence means. The blend comes from the `dev` split of the shipped bank's marked
-responses, and the one where a verifier is asked from those of the items of other subjects too. The half widths are conformal: the 90 % quantile of the error on sets, and on items, left out.
+responses, and the one where a verifier is asked from those of the items of other subjects too. The half widths are conformal: the
+90 % quantile of the error on sets, and on items, left out.
 """
 
 from __future__ import annotations
