@@ -53,6 +53,8 @@ class RayWorkers:
         """
         # Ray tells its makers of every cluster that starts, unless it is told not to.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # Its workers would stand behind everything else on the machine (niceness 15) and, where that is busy, hardly ever begin.
+        os.environ.setdefault("RAY_worker_niceness", "0")
         try:
             import ray  # noqa: PLC0415 an extra, and two seconds
         except ImportError as error:
