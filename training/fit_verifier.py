@@ -6,7 +6,7 @@ A cross-encoder over (what the candidate says, a statement of the item) that say
 the encoder's own weights; the word vectors stay as they are, so that the file holds the layers alone, at half precision.
 
 With `--update-of` the weights of an earlier fit stay as well, and what is fitted and written is an update of low rank. Of what it
-sees three quarters are from `training/statements.jsonl`, statements of many subjects with answers written to say the same, the
+sees three quarters are from `training/statements`, statements of many subjects with answers written to say the same, the
 contrary, or neither, and a quarter is what the earlier fit saw.
 
 BEETLE and SAF might be fitted on and are not, so that figures on them are figures on sets that no part of the grader has seen.
@@ -35,8 +35,6 @@ from training.verifier_pairs import (
     bank_questions,
     draw,
     draw_written,
-    fitted_on,
-    held_out,
     marked_questions,
     neighbours_of,
     plain_pairs,
@@ -49,7 +47,7 @@ _UPDATE_LEARNING_RATE = 8e-4
 _UPDATE_HEAD_LEARNING_RATE = 3e-4
 # For so many pairs from written statements an update sees one of what was fitted on before.
 _SEEN_BEFORE = 3
-STATEMENTS = Path(__file__).with_name("statements.jsonl")
+STATEMENTS = Path(__file__).with_name("statements")
 _BATCH = 32
 _MAX_TOKENS = 128
 _MOST_WORDS = 60  # of a pair: clauses are shorter
@@ -57,7 +55,8 @@ _WARM_UP = 0.04
 _PROVENANCE = (
     "Differences from all-MiniLM-L6-v2 (Apache-2.0), fitted by training/fit_verifier.py on SciEntsBank, train (SemEval-2013 "
     "task 7, Dzikovska et al., CC BY-SA 3.0), CANNOT (CC BY-SA 4.0), the negation pairs of Hossain et al. 2020 (MIT), Breaking "
-    "NLI (Glockner et al. 2018, CC BY-SA 4.0), rewrites of these made by rule, and the key points of this repository's bank."
+    "NLI (Glockner et al. 2018, CC BY-SA 4.0), rewrites of these made by rule, the key points of this repository's bank, and the "
+    "statements in training/statements."
 )
 _SEED = 20261124
 # Elsewhere a product of 16 bits is made up of many steps and takes thirty times as long as one of 32.
@@ -167,7 +166,7 @@ def fit(
 
 def report(model: CrossEncoder, batches: Batches) -> None:
     """Print how well contradictions of the written statements that no fit sees are told from the other answers to them."""
-    pairs = [pair for statement in held_out(written_statements(STATEMENTS)) for pair in plain_pairs(statement)]
+    pairs = [pair for statement in written_statements(STATEMENTS, held_out=True) for pair in plain_pairs(statement)]
     with torch.inference_mode():
         found = [torch.softmax(model(**batches.encode([pair])), dim=-1)[0].numpy() for pair in pairs]
     scores = np.array(found)
@@ -185,7 +184,7 @@ def _rounds(data_dir: Path, rng: random.Random) -> Iterator[list[Pair]]:
 
 
 def _rounds_of_an_update(before: Iterator[list[Pair]], rng: random.Random) -> Iterator[list[Pair]]:
-    statements = fitted_on(written_statements(STATEMENTS))
+    statements = written_statements(STATEMENTS)
     neighbours = neighbours_of(statements)
     for pairs in before:
         written = draw_written(statements, neighbours, rng)

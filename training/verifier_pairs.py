@@ -66,7 +66,6 @@ _PUBLIC_RELATIONS = {
 _PARTNERS_DRAWN = 6
 _SHARE_EXCHANGED = 0.7
 _SHARE_BOTH_WAYS = 0.3
-_HELD_OUT = 12
 # For each so many answers to written statements a round has one pair more that is made of them.
 _MADE_OF_WRITTEN = 3
 _NEIGHBOURS = 4
@@ -106,27 +105,25 @@ def bank_questions(bank: ItemBank) -> list[Question]:
     ]
 
 
-def written_statements(path: Path) -> list[Question]:
+def written_statements(folder: Path, *, held_out: bool = False) -> list[Question]:
     """Return what was written for this project: statements, each with answers that entail it, contradict it or do neither.
 
-    One JSON object a line: `statement`, and lists `entails`, `contradicts` and `neutral`.
+    One JSON object a line in any file of the folder: `statement`, and lists `entails`, `contradicts` and `neutral`.
+
+    Args:
+        folder: Where the files lie.
+        held_out: Return the one in twelve that says `held_out` and that no fit sees, instead of all others.
     """
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    lines = [line for path in sorted(folder.glob("*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()]
+    for number, line in enumerate(lines, start=1):
         row = json.loads(line)
+        if row.get("held_out", False) is not held_out:
+            continue
         answers = tuple((text, relation) for relation in Relation for text in row[relation.name.lower()])
-        found.append(Question(id=str(number), subject="written", text="", references=(row["statement"],), answers=answers))
+        references = (row["statement"],)
+        found.append(Question(id=str(number), subject="written", text="", references=references, answers=answers))
     return found
-
-
-def fitted_on(statements: Sequence[Question]) -> list[Question]:
-    """Return the written statements that are fitted on: eleven in twelve."""
-    return [statement for number, statement in enumerate(statements) if number % _HELD_OUT]
-
-
-def held_out(statements: Sequence[Question]) -> list[Question]:
-    """Return the written statements that no fit sees."""
-    return [statement for number, statement in enumerate(statements) if not number % _HELD_OUT]
 
 
 def plain_pairs(statement: Question) -> list[Pair]:
