@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.rates import IN_PROCESS
 from grader import default_bank_dir
+from grader.encoders import DEFAULT_PRECISION, Precision
 
 # Every grading request holds a worker thread, of which there are 40: the rest stay free for look-ups and health checks.
 _MOST_PLACES = 32
@@ -58,7 +59,7 @@ class Settings(BaseSettings):
         default=(), description="Web origins whose pages may call the service, separated by commas; `*` allows every origin."
     )
     threads: int = Field(default=0, ge=0, le=256, description="Cores that the encoder may use; 0 takes all of them.")
-    precision: Literal["fp32", "int8"] = Field(default="fp32", description="Of the encoder; int8 is faster, with other marks.")
+    precision: Precision = Field(default=DEFAULT_PRECISION, description="Of the encoder; fp32 is slower, with other marks.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     # More than the cores can work on only keep the thread from its turn that answers everybody.
     max_in_flight: int = Field(

@@ -21,6 +21,7 @@ from platformdirs import user_cache_path
 
 from grader import Grader, GradingResult, ItemBank, default_bank_dir, default_scoring_model
 from grader.agreement import auc, pearson, wrmse
+from grader.encoders import DEFAULT_PRECISION
 from training.data_sets import RULES, MarkedAnswer, fitting_rows, measured_rows
 from training.fit_scoring_model import MarkedSet, fit, marked_set, open_training_grader
 
@@ -112,7 +113,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=user_cache_path("grader"))
     parser.add_argument("--bank-split", choices=["dev", "test"], default="test")
     parser.add_argument("--bank-only", action="store_true")
-    parser.add_argument("--precision", choices=["fp32", "int8"], default="fp32", help="of the encoder")
+    parser.add_argument("--precision", choices=["fp32", "int8"], default=DEFAULT_PRECISION, help="of the encoder")
     arguments = parser.parse_args()
     grader = open_training_grader(arguments.home, arguments.precision)
     if not arguments.bank_only:

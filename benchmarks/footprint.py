@@ -51,7 +51,7 @@ def main() -> None:
     ][:20]  # fmt: skip
     for name, command, environment in (
         ("grader", [sys.executable, "-m", "grader", "serve"], {}),
-        ("grader, int8", [sys.executable, "-m", "grader", "serve"], {"GRADER_PRECISION": "int8"}),
+        ("grader, fp32", [sys.executable, "-m", "grader", "serve"], {"GRADER_PRECISION": "fp32"}),
         ("naive", [sys.executable, "-m", "benchmarks.naive_service"], {}),
     ):
         began = time.perf_counter()

@@ -24,7 +24,7 @@ _CLIENTS = (1, 8, 64)
 _ROUNDS = 2
 _SERVICES = {
     "grader": ([sys.executable, "-m", "grader", "serve"], {}),
-    "grader, int8": ([sys.executable, "-m", "grader", "serve"], {"GRADER_PRECISION": "int8"}),
+    "grader, fp32": ([sys.executable, "-m", "grader", "serve"], {"GRADER_PRECISION": "fp32"}),
     "naive": ([sys.executable, "-m", "benchmarks.naive_service"], {}),
 }
 

@@ -25,6 +25,7 @@ from platformdirs import user_cache_path
 
 from benchmarks.measuring import answers, keep, show
 from grader import Grader, ItemBank, default_bank_dir
+from grader.encoders import DEFAULT_PRECISION
 
 _DISTINCT = 5_000
 _LOOK_S = 0.5
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="*", default=[1_000, 10_000])
     parser.add_argument("--workers", type=int, nargs="*", default=[1, os.cpu_count() or 1])
     parser.add_argument("--engine", choices=["local", "ray"], nargs="*", default=["local"], help="ray needs the extra `ray`")
-    parser.add_argument("--precision", choices=["fp32", "int8"], default="fp32")
+    parser.add_argument("--precision", choices=["fp32", "int8"], default=DEFAULT_PRECISION)
     parser.add_argument("--words", type=int, default=60)
     parser.add_argument("--bank", type=int, nargs="*", default=[30, 1_000, 10_000])
     parser.add_argument("--home", type=Path, default=os.environ.get("GRADER_HOME") or user_cache_path("grader", appauthor=False))

@@ -43,8 +43,6 @@ _TURNED_SHARE = 1 / 20
 # Pairs that are not proof one by one are proof together: what one weighs is the verifier's word, and more by its ground if
 # that is not out of the question. Fitted by a logistic regression over answers as wholes, see docs/adr/0023.
 _OUT_OF_THE_QUESTION = 0.10
-# The best of .5 to .9 for the dev split and twenty items of other subjects: a third fewer right answers are taken for denials.
-_OUTVOTED_FROM = 0.80
 # Who lists words says nothing of either of two things.
 _LEAST_FUNCTION_SHARE = 0.15
 _ENDS_SENTENCE = re.compile(r"[.!?;\n]")
@@ -72,6 +70,10 @@ class Ground(Enum):
     """What is so of one of two things is said of the other; certain, and no verifier is asked. It weighs as the rule does."""
 
 
+# How far the key points have to be upheld for a suspicion to fall. For the dev split and twenty items of other subjects: looser
+# wording is suspected in forty right answers whose key points are upheld by half and in two contradictions; of close wording with
+# more than .70 there is no contradiction. See docs/adr/0031.
+_OUTVOTED_FROM = {Ground.RULE: 0.75, Ground.TURNED: 0.75, Ground.LOOSE_RULE: 0.50}
 _GROUND_WEIGHTS = {Ground.RULE: 0.8, Ground.LOOSE_RULE: 0.0, Ground.TURNED: 0.6, Ground.EXCHANGED: 0.8}
 
 
@@ -212,7 +214,7 @@ def not_outvoted(suspects: Mapping[int, Suspect], upheld: float) -> dict[int, Su
         suspects: What `suspected_clauses` returned.
         upheld: How far the key points are entailed rather than contradicted, in [0, 1], see `grader.entailment`.
     """
-    return {at: suspect for at, suspect in suspects.items() if upheld < _OUTVOTED_FROM or not suspect.pairs}
+    return {at: each for at, each in suspects.items() if not each.pairs or upheld < _OUTVOTED_FROM.get(each.ground, 1.0)}
 
 
 def suspicion(suspects: Mapping[int, Suspect], probabilities: Mapping[Pair, float], answer: TextProfile) -> float:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float32]
 Precision = Literal["fp32", "int8"]
+DEFAULT_PRECISION: Precision = "int8"
 T = TypeVar("T")
 # Longer than the gap between two products of a run, and too short to keep a core from another run (docs/performance.md).
 _AWAKE_US = "10"
@@ -66,7 +67,7 @@ class Encoder(Protocol):
 
 
 class OnnxEncoder:
-    """The prepared model under `onnxruntime`, in fp32 or with its products in eight bits (docs/adr/0019).
+    """The prepared model under `onnxruntime`, its products in eight bits or in fp32 (docs/adr/0019 and 0030).
 
     Every text is a run of its own, several side by side, and every run shares its rows among the cores that are free. A product's
     last bits depend on its shape and not on how many cores share its rows, so this makes a vector bit-identical alone, in any
@@ -74,13 +75,13 @@ class OnnxEncoder:
     digit (docs/adr/0003). The passages of a text share its run (docs/adr/0009).
     """
 
-    def __init__(self, model_dir: Path, *, threads: int = 0, precision: Precision = "fp32") -> None:
+    def __init__(self, model_dir: Path, *, threads: int = 0, precision: Precision = DEFAULT_PRECISION) -> None:
         """Load a folder that `grader.weights.prepare` made.
 
         Args:
             model_dir: The folder.
             threads: Cores to use; 0 takes all of them.
-            precision: "int8" is faster and gives other vectors, with another signature.
+            precision: "fp32" takes twice as long and gives other vectors, with another signature.
 
         Raises:
             EncoderError: If a file is missing or not what the manifest says.

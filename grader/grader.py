@@ -18,7 +18,7 @@ from grader import weights
 from grader.appraisal import AdaptedScore, Adapter, Appraisal
 from grader.denial import Suspect, confirmed_clauses, not_outvoted, suspected_clauses, suspicion
 from grader.doubt import doubts
-from grader.encoders import Encoder, FloatArray, OnnxEncoder, Precision
+from grader.encoders import DEFAULT_PRECISION, Encoder, FloatArray, OnnxEncoder, Precision
 from grader.entailment import Told, questions_of, told
 from grader.errors import InvalidAnswerError
 from grader.evidence import NAMES, Evidence, measure
@@ -92,7 +92,7 @@ class Grader:
         *,
         prepare: bool = True,
         threads: int = 0,
-        precision: Precision = "fp32",
+        precision: Precision = DEFAULT_PRECISION,
         observer: Observer | None = None,
     ) -> Self:
         """Return a grader that keeps its prepared model and its vectors in a folder.
@@ -101,7 +101,7 @@ class Grader:
             home: The folder; made if it is missing.
             prepare: Export the encoder if that was not done yet, which takes some ten seconds once.
             threads: Cores for the encoder; 0 takes all.
-            precision: Of the encoder; "int8" is faster and gives other marks, with another signature.
+            precision: Of the encoder; "fp32" takes twice as long and gives slightly other marks, with another signature.
             observer: Is told what the encoder gets and what is found in caches.
 
         Raises:

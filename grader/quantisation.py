@@ -1,8 +1,9 @@
-"""The encoder in eight bits: the same graph, whose products with weights are made of whole numbers. Imported only to prepare.
+"""Networks in eight bits: the same graph, whose products with weights are made of whole numbers. Imported only to prepare.
 
 An activation has one scale for a whole text, so a few large columns would leave the others few steps. Columns are therefore
 multiplied by powers of two first, and the rows of the weights divided by them, which changes no fp32 number by a bit; the powers
-are fitted once (`training/fit_int8.py`) and ship as data, so that the graph is the same on every machine. See docs/adr/0019.
+are fitted once (`training/fit_int8.py`) and ship as data, so that the graph is the same on every machine. See docs/adr/0019 and
+docs/adr/0030.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import json
 import logging
 import tempfile
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +26,18 @@ Exponents = Mapping[str, npt.NDArray[np.int64]]
 """For each activation that is multiplied with weights, the power of two that each of its columns is multiplied by."""
 
 
-def export_int8(source: Path, target: Path) -> None:
-    """Write an exported encoder once more, its weight matrices in eight bits with a scale for each column.
+def export_int8(source: Path, target: Path, *, exponents: Path) -> None:
+    """Write an exported network once more, its weight matrices in eight bits with a scale for each column.
 
     The attention's own products, of two activations each, stay in fp32, and so do word vectors, norms and biases.
+
+    Args:
+        source: The graph in fp32.
+        target: Where the one in eight bits goes.
+        exponents: The file for this network that `training/fit_int8.py` wrote.
     """
     model = onnx.load(str(source))
-    shipped = json.loads((files("grader") / "data" / "int8_exponents.json").read_text(encoding="utf-8"))
+    shipped = json.loads(exponents.read_text(encoding="utf-8"))
     even_out(model, {name: np.array(powers) for name, powers in shipped["exponents"].items()})
     with tempfile.TemporaryDirectory() as folder:
         evened, quantised = Path(folder) / "evened.onnx", Path(folder) / "quantised.onnx"
@@ -93,7 +98,7 @@ def fitting_exponents(model: onnx.ModelProto, largest: Mapping[str, npt.NDArray[
     """Return the exponents that even out activations of given size.
 
     Args:
-        model: The exported encoder.
+        model: The exported network.
         largest: For each activation, the largest absolute value of each of its columns over some texts.
         share: How much of the unevenness goes over to the weights, in [0, 1].
     """

@@ -22,8 +22,8 @@ from grader.items import Grade, GradeBoundaries
 
 # Four decimals: finer than any mark, coarser than the differences between processors' arithmetic.
 _DECIMALS = 4
-_UPHELD_FROM = 0.10
-_UPHELD_FULL = 0.50
+_UPHELD_FROM = 0.05
+_UPHELD_FULL = 0.40
 _CONTRADICTED_COST = 0.70
 
 
@@ -123,7 +123,7 @@ def blended(said: float, keyword_coverage: float) -> float:
 def upheld_factor(upheld: float) -> float:
     """Return what is left of a score whose key points are contradicted rather than entailed, in [.3, 1].
 
-    The ramp and its depth are the best of 96 for the `dev` split and twenty items of other subjects; see docs/adr/0029.
+    The ramp and its depth are near the best of 48 for the `dev` split and twenty items of other subjects; see docs/adr/0031.
     """
     share = min(1.0, max(0.0, (upheld - _UPHELD_FROM) / (_UPHELD_FULL - _UPHELD_FROM)))
     return 1.0 - _CONTRADICTED_COST * (1.0 - share)

@@ -101,8 +101,8 @@ _OFF_TOPIC_BELOW = 0.5
 _OFF_TOPIC_AUTHORED = 0.62
 _OFF_TOPIC_SAID = 0.30
 _OFF_TOPIC_KEYWORDS = 0.55
-# Who makes nearly half of the points by examples that share no word with them is on the subject.
-_OFF_TOPIC_ENTAILED = 0.45
+# Who makes half of the points by examples that share no word with them is on the subject.
+_OFF_TOPIC_ENTAILED = 0.50
 # But of what has nothing to do with a reference a verifier knows nothing: a timetable of buses "entails" a key point at .6.
 _UNRELATED = 0.15
 _OFF_TOPIC_CEILING = 0.15

@@ -49,7 +49,7 @@ class Verifier(Protocol):
 
 
 class OnnxVerifier:
-    """The prepared verifier under `onnxruntime`, fp32. Every pair is a run of its own, several side by side."""
+    """The prepared verifier under `onnxruntime`, in eight bits. Every pair is a run of its own, several side by side."""
 
     def __init__(self, model_dir: Path, *, threads: int = 0) -> None:
         """Load a folder that `grader.weights.prepare` made.

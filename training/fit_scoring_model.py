@@ -31,7 +31,7 @@ from grader import (
     default_bank_dir,
 )
 from grader.doubt import DOUBT_NAMES, doubts
-from grader.encoders import Precision
+from grader.encoders import DEFAULT_PRECISION, Precision
 from grader.scoring import blended, upheld_factor
 from grader.verifier import OnnxVerifier
 from grader.weights import prepare
@@ -92,12 +92,12 @@ def main() -> None:
     print(f"scoring-{model.signature} -> {arguments.output}")
 
 
-def open_training_grader(home: Path, precision: Precision = "fp32") -> Grader:
+def open_training_grader(home: Path, precision: Precision = DEFAULT_PRECISION) -> Grader:
     """Return a grader that keeps every vector, answers' too, in the home folder; its scoring model is not used."""
     prepare(home / "encoder")
     encoder = OnnxEncoder(home / "encoder", precision=precision)
     store = EmbeddingStore(
-        home / f"training{'' if precision == 'fp32' else f'-{precision}'}.sqlite",
+        home / f"training-{precision}.sqlite",
         signature=encoder.signature,
         dimension=encoder.dimension,
     )

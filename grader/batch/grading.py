@@ -26,7 +26,7 @@ from grader.batch.output import Outcome, outcome_json
 from grader.batch.rows import BatchError, Row, Source
 from grader.calibration import Calibration, with_calibration
 from grader.cores import keep_products_on_one_core
-from grader.encoders import Precision
+from grader.encoders import DEFAULT_PRECISION, Precision
 from grader.errors import InvalidAnswerError, ItemNotFoundError
 from grader.grader import Grader, check_answer
 from grader.items import Item
@@ -103,7 +103,7 @@ class GraderRecipe:
 
     home: Path
     calibration: bytes | None = None
-    precision: Precision = "fp32"
+    precision: Precision = DEFAULT_PRECISION
 
     def open(self, *, threads: int) -> Grader:
         """Return the grader.

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from grader.encoders import DEFAULT_PRECISION
+
 if TYPE_CHECKING:
     from grader.bank import ItemBank
     from grader.encoders import Precision
@@ -47,8 +49,9 @@ calibration_option = click.option(
 precision_option = click.option(
     "--precision",
     type=click.Choice(["fp32", "int8"]),
-    default="fp32",
-    help="Of the encoder; int8 is twice as fast and gives slightly other marks, under a signature of its own.",
+    default=DEFAULT_PRECISION,
+    show_default=True,
+    help="Of the encoder; fp32 takes twice as long and gives slightly other marks, under a signature of its own.",
 )
 
 
@@ -85,7 +88,7 @@ def prepared_home(home: Path | None) -> Path:
 
 
 @contextmanager
-def open_grader(home: Path | None, calibration: Path | None = None, precision: Precision = "fp32") -> Iterator[Grader]:
+def open_grader(home: Path | None, calibration: Path | None = None, precision: Precision = DEFAULT_PRECISION) -> Iterator[Grader]:
     """Open the grader of a data folder; the first time ever, which takes some ten seconds, a line says so.
 
     With a calibration's file it grades with it.

@@ -26,7 +26,7 @@ TEXTS = {media: next(iter(each["examples"].values()))["value"] for media, each i
 ANSWER = {
     "bank_id": "physics",
     "item_id": "gravity",
-    "candidate_answer": "Gravity pulls things towards the ground.",
+    "candidate_answer": "Gravity pulls everything down.",
     "store": True,
 }
 
@@ -277,7 +277,8 @@ def test_answers_are_graded_again_after_a_look_at_the_difference(bank: TestClien
     look = bank.post("/v1/items/gravity/regrade", json={"bank_id": "physics"}).json()
     assert (look["stored"], look["affected"], look["graded"], look["item_version"]) == (False, 2, 2, "2")
     assert [(each["result_id"], each["new_result_id"]) for each in look["differences"]] == [(i, None) for i in old]
-    assert all(each["new_mark"] == 2 * each["old_mark"] for each in look["differences"])
+    # Each is rounded to half a mark.
+    assert all(abs(each["new_mark"] - 2 * each["old_mark"]) <= 0.5 for each in look["differences"])
     assert {each["id"] for each in bank.get("/v1/results").json()["results"]} == {*old, unaffected, current}
 
     done = bank.post("/v1/items/gravity/regrade", json={"bank_id": "physics", "dry_run": False}).json()

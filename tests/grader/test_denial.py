@@ -137,9 +137,17 @@ def test_beside_one_denial_another_needs_less(ground: Ground, probability: float
 
 
 def test_suspicions_fall_where_the_answer_says_the_key_points_unless_they_are_certain() -> None:
-    suspects = {0: Suspect((("clause", "one"),), Ground.RULE), 2: Suspect((), Ground.EXCHANGED)}
-    assert not_outvoted(suspects, 0.79) == suspects
-    assert not_outvoted(suspects, 0.80) == {2: suspects[2]}
+    pairs = (("clause", "one"),)
+    suspects = {
+        0: Suspect(pairs, Ground.RULE),
+        1: Suspect(pairs, Ground.LOOSE_RULE),
+        2: Suspect((), Ground.EXCHANGED),
+        3: Suspect(pairs, Ground.TURNED),
+        4: Suspect(pairs, Ground.RULE_DERIVED),
+    }
+    assert not_outvoted(suspects, 0.49) == suspects
+    assert set(not_outvoted(suspects, 0.50)) == set(not_outvoted(suspects, 0.74)) == {0, 2, 3, 4}
+    assert set(not_outvoted(suspects, 0.75)) == {2, 4}
 
 
 @pytest.mark.parametrize(

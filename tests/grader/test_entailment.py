@@ -63,9 +63,9 @@ def test_derived_key_points_are_not_asked_about() -> None:
     ("near", "nearer", "is_contradicted"),
     [
         ((0.0, 0.0), (0.0, 0.99), True),
-        ((0.1, 0.0), (0.0, 0.95), True),
+        ((0.1, 0.0), (0.0, 0.96), True),
         ((0.11, 0.0), (0.0, 0.99), False),
-        ((0.0, 0.0), (0.0, 0.94), False),
+        ((0.0, 0.0), (0.0, 0.95), False),
     ],
     ids=["sure", "just", "said-elsewhere", "unsure"],
 )

@@ -15,7 +15,7 @@ from grader.weights import find_weights
 
 @pytest.fixture(scope="module")
 def encoder(prepared_model: Path) -> OnnxEncoder:
-    return OnnxEncoder(prepared_model)
+    return OnnxEncoder(prepared_model, precision="fp32")
 
 
 def read(encoder: OnnxEncoder | SentenceTransformerEncoder, *texts: str) -> list[Words]:

@@ -73,7 +73,7 @@ def test_the_blend_is_put_on_the_scale_of_marks(said: float, keyword_coverage: f
 
 @pytest.mark.parametrize(
     ("entailed", "upheld", "expected"),
-    [(0.0, 0.0, 0.3 * 0.33), (1.0, 1.0, 0.83), (0.5, 0.5, 0.58), (0.5, 0.3, 0.65 * 0.58), (0.5, 0.1, 0.3 * 0.58)],
+    [(0.0, 0.0, 0.3 * 0.33), (1.0, 1.0, 0.83), (0.5, 0.5, 0.58), (0.5, 0.225, 0.65 * 0.58), (0.5, 0.05, 0.3 * 0.58)],
 )
 def test_where_a_verifier_was_asked_its_word_counts_and_what_it_contradicts_costs(
     entailed: float, upheld: float, expected: float
@@ -82,7 +82,7 @@ def test_where_a_verifier_was_asked_its_word_counts_and_what_it_contradicts_cost
 
 
 def test_what_is_left_of_a_score_grows_with_how_far_it_is_upheld() -> None:
-    assert [round(upheld_factor(share), 3) for share in (0.0, 0.1, 0.2, 0.5, 1.0)] == [0.3, 0.3, 0.475, 1.0, 1.0]
+    assert [round(upheld_factor(share), 3) for share in (0.0, 0.05, 0.155, 0.4, 1.0)] == [0.3, 0.3, 0.51, 1.0, 1.0]
 
 
 @pytest.mark.parametrize(
