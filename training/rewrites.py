@@ -97,6 +97,24 @@ _CORRECTING_FRAMES = (
     "{t}. It is wrong to think that {o}.", "It is not that {o}; {t}.", "Many people think that {o}, but {t}.",
     "It is not true that {o}. {s}", "{s} It would be a mistake to believe that {o}.", "Contrary to the belief that {o}, {t}.",
 )  # fmt: skip
+_EMPTY_FRAMES = (
+    "Talking about {0} always means talking about {1}, and {2} comes into it as well.",
+    "{0} was studied for years before {1} and {2} became popular.",
+    "One of the main ideas here is {0}, which belongs with {1} and {2}.",
+    "Without {0} nobody would speak of {1}, and {2} is another topic of its own.",
+    "In practice people often combine {0}, {1} and {2} in one way or another.",
+    "There is a strong connection of {0} to {1}, especially in the field of {2}.",
+    "{0} can be found in every textbook next to {1} and {2}.",
+    "The concept of {0} is central, and so are {1} and {2}.",
+    "To understand {0}, one has to understand {1} first, then {2}.",
+    "{0} and {1} are two sides of {2}.",
+    "This question is about {0}, {1} and also {2}, which I have learned.",
+    "As for {0}, it depends on the {1} and on how {2} is done.",
+)
+_EMPTY_WORDS = (
+    "a", "the", "from", "or", "which", "be", "can", "this", "as", "at", "have", "not", "we", "more", "of", "is", "to", "and",
+    "in",
+)  # fmt: skip
 _KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
@@ -213,6 +231,22 @@ def heap(text: str, rng: random.Random) -> str | None:
         return None
     rng.shuffle(content)
     return rng.choice([" ", ", ", " "]).join(content)
+
+
+def empty(text: str, rng: random.Random) -> str | None:
+    """Return words of a text in sentences that say nothing, in no order or among small words; None if they are too few."""
+    content = [w.text for w in words(text) if w.is_content]
+    if len(content) < 4:  # noqa: PLR2004 as for a heap
+        return None
+    way = rng.random()
+    if way < 0.6:  # noqa: PLR2004
+        frames = rng.sample(_EMPTY_FRAMES, rng.randint(1, 2))
+        pool = rng.sample(content, len(content)) * len(frames)
+        said = (frame.format(*pool[3 * at : 3 * at + 3]) for at, frame in enumerate(frames))
+        return " ".join(sentence[:1].upper() + sentence[1:] for sentence in said)
+    if way < 0.8:  # noqa: PLR2004
+        return " ".join(w.text for w in rng.sample(words(text), len(words(text))))
+    return " ".join(f"{rng.choice(_EMPTY_WORDS)} {word}" for word in rng.sample(content, len(content)))
 
 
 def misspell(text: str, rng: random.Random) -> str:

@@ -69,6 +69,8 @@ _SHARE_BOTH_WAYS = 0.3
 # For each so many answers to written statements a round has one pair more that is made of them.
 _MADE_OF_WRITTEN = 3
 _NEIGHBOURS = 4
+_TURNED_ANSWERS = 2
+_SHARE_NEUTRAL_DENIED = 0.5
 _SHARE_MISSPELT = 0.08
 _SHARE_PADDED = 0.10
 
@@ -151,6 +153,7 @@ def draw_written(statements: Sequence[Question], neighbours: Sequence[Sequence[Q
         made.append(Pair(reference, reference, Relation.ENTAILS))
         made += _rewritten(statement, reference, statements, rng)
         made += _moved(reference, reference, rng)
+        plain += _rewritten_answers(statement, rng)
     return [
         _disturbed(pair, statements, rng) for pair in [*plain, *rng.sample(made, min(len(made), len(plain) // _MADE_OF_WRITTEN))]
     ]
@@ -174,6 +177,31 @@ def _beside_the_point(statement: Question, neighbours: Sequence[Question], rng: 
     (goal,) = rng.choice(neighbours).references
     for wanted in (Relation.ENTAILS, Relation.CONTRADICTS):
         yield Pair(rng.choice([a for a, relation in statement.answers if relation is wanted]), goal, Relation.NEUTRAL)
+
+
+def _rewritten_answers(statement: Question, rng: random.Random) -> Iterator[Pair]:
+    """Yield answers to a written statement turned round, called false and hedged, and their words without sense.
+
+    Of written answers that say the same as many hold a "not" as of those that contradict, since they deny something else to set
+    it off: by themselves they teach that a "not" means nothing.
+    """
+    (goal,) = statement.references
+    answers = {wanted: [answer for answer, relation in statement.answers if relation is wanted] for wanted in Relation}
+    same = answers[Relation.ENTAILS]
+    # One that denies something already may be right when its denial is taken out.
+    bare = [answer for answer in same if len(answer.split()) <= _ONE_THING_WORDS * 2 and rewrites.remove_denial(answer) is None]
+    for answer in rng.sample(bare, min(_TURNED_ANSWERS, len(bare))):
+        # A number in an example, or its parts exchanged, may well leave an answer right.
+        turned = rng.choice((rewrites.negate, rewrites.negate, rewrites.oppose))(answer, rng)
+        if turned:
+            yield Pair(turned, goal, Relation.CONTRADICTS)
+    yield Pair(rewrites.frame_denial(rng.choice(same), rng), goal, Relation.CONTRADICTS)
+    yield Pair(rewrites.hedge(rng.choice(same), rng), goal, Relation.ENTAILS)
+    if rng.random() < _SHARE_NEUTRAL_DENIED:
+        yield Pair(rewrites.frame_denial(rng.choice(answers[Relation.NEUTRAL]), rng), goal, Relation.NEUTRAL)
+    nothing = rewrites.empty(f"{goal} {rng.choice(same)}" if rng.random() < _SHARE_BOTH_WAYS else goal, rng)
+    if nothing:
+        yield Pair(nothing, goal, Relation.NEUTRAL)
 
 
 def draw(questions: Sequence[Question], data_dir: Path, rng: random.Random) -> list[Pair]:

@@ -65,3 +65,16 @@ def test_a_heap_has_the_content_words_in_any_order() -> None:
         frozenset(["heart", "pumps", "blood", "arteries"])
     }
     assert every(rewrites.heap, "The heart pumps.") == {None}
+
+
+def test_empty_sentences_hold_the_words_of_a_text_and_say_nothing() -> None:
+    made = every(rewrites.empty, "The filters detect patterns in the image.")
+    content = {"filters", "detect", "patterns", "image"}
+    assert any(text and text.startswith("Talking about ") and " always means talking about " in text for text in made)
+    assert any(text and len(text.split()) == 8 and set(text.split()[1::2]) == content for text in made)
+    assert all(
+        text and len(content.intersection(text.lower().rstrip(".").replace(",", " ").replace(".", " ").split())) >= 3
+        for text in made
+    )
+    assert "The filters detect patterns in the image." not in made
+    assert every(rewrites.empty, "It filters patterns.") == {None}

@@ -42,8 +42,19 @@ def test_a_round_has_every_written_pair_and_fewer_that_are_made_of_them(folder: 
     drawn = draw_written(statements, neighbours_of(statements), random.Random(1))  # noqa: S311 no secret is at stake
     plain = sum(len(plain_pairs(statement)) for statement in statements)
     beside_the_point = 2 * len(statements)
-    assert plain + beside_the_point < len(drawn) <= (plain + beside_the_point) * 4 / 3
+    assert plain + beside_the_point < len(drawn) <= (plain + beside_the_point + 6 * len(statements)) * 4 / 3
     assert {pair.relation for pair in drawn} == set(Relation)
+
+
+def test_a_right_answer_turned_round_or_called_false_contradicts_and_its_words_without_sense_say_nothing(folder: Path) -> None:
+    statements = written_statements(folder)
+    drawn = [p for n in range(20) for p in draw_written(statements, neighbours_of(statements), random.Random(n))]  # noqa: S311
+    goal = "The switch opens the gate."
+    by_text = {pair.premise: pair.relation for pair in drawn if pair.hypothesis == goal}
+    assert by_text["The gate isn't opened by the switch."] is Relation.CONTRADICTS
+    assert by_text["It is not true that the gate is opened by the switch"] is Relation.CONTRADICTS
+    assert by_text["It is not true that there is a switch"] is Relation.NEUTRAL
+    assert by_text["In my opinion, the gate is opened by the switch"] is Relation.ENTAILS
 
 
 def test_no_statement_is_both_fitted_on_and_held_out() -> None:
