@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
-from math import sqrt
 from pathlib import Path
 from threading import Lock
 from typing import Self
@@ -19,7 +18,7 @@ from grader.appraisal import AdaptedScore, Adapter, Appraisal
 from grader.denial import Suspect, confirmed_clauses, not_outvoted, suspected_clauses, suspicion
 from grader.doubt import doubts
 from grader.encoders import DEFAULT_PRECISION, Encoder, FloatArray, OnnxEncoder, Precision
-from grader.entailment import Told, questions_of, told
+from grader.entailment import Question, entailed_share, questions_of, questions_of_references, told
 from grader.errors import InvalidAnswerError
 from grader.evidence import NAMES, Evidence, measure
 from grader.feedback import compose
@@ -182,11 +181,13 @@ class Grader:
         for _, text in pairs:
             check_answer(text)
         measured = self._measure(pairs)
+        matched = self._match(measured)
         evidence = np.array([m.evidence.vector() for m in measured if m.evidence is not None]).reshape(-1, len(NAMES))
-        scores = iter(self._model.predict(evidence))
+        entailed = np.array([found.entailed for found in matched if found is not None], dtype=np.float64)
+        scores = iter(self._model.predict(evidence, entailed))
         return [
             None if each.evidence is None or matching is None else self._appraise(each, each.evidence, matching, next(scores))
-            for each, matching in zip(measured, self._match(measured), strict=True)
+            for each, matching in zip(measured, matched, strict=True)
         ]
 
     def evidence_of(self, pairs: Sequence[tuple[Gradable, str]]) -> list[Evidence | None]:
@@ -220,28 +221,20 @@ class Grader:
         """Return the verdicts on answers, None for a blank one; what cheap evidence leaves in doubt is looked at again here."""
         looks = self._encode(passage for each in measured for passage in second_looks(each.item, each.answer))
         suspected = [suspected_clauses(each.item, each.answer) if each.evidence is not None else {} for each in measured]
-        asked = [questions_of(each.item, each.answer) if self.verifier is not None else () for each in measured]
-        relations = self._verify(
-            [pair for suspects in suspected for suspect in suspects.values() for pair in suspect.pairs]
-            + [question.pair for questions in asked for of_point in questions for question in of_point]
-        )
-        probabilities = {pair: relation.contradicts for pair, relation in relations.items()}
+        asked = [_Asked.of(each, suspects) for each, suspects in zip(measured, suspected, strict=True)]
+        relations = self._verify(pair for of_answer in asked for pair in of_answer.pairs)
         return [
-            self._matching(each, looks, suspects, probabilities, told(questions, relations, is_reference=_is_reference(each)))
-            if each.evidence is not None
-            else None
-            for each, suspects, questions in zip(measured, suspected, asked, strict=True)
+            self._matching(each, looks, of_answer, relations) if each.evidence is not None else None
+            for each, of_answer in zip(measured, asked, strict=True)
         ]
 
     @staticmethod
-    def _matching(
-        measured: _Measured,
-        looks: Looks,
-        suspects: Mapping[int, Suspect],
-        probabilities: Mapping[Pair, float],
-        told_: Sequence[Told],
-    ) -> Matching:
+    def _matching(measured: _Measured, looks: Looks, asked: _Asked, relations: Mapping[Pair, Relations]) -> Matching:
         """Return the verdicts on an answer that says something."""
+        probabilities = {pair: relations[pair].contradicts for pair in asked.pairs if relations}
+        is_reference = _is_reference(measured)
+        told_ = told(asked.of_points, relations, is_reference=is_reference)
+        suspects: Mapping[int, Suspect] = asked.suspects
         if told_:
             suspects = not_outvoted(suspects, upheld_share(measured.item, told_))
         return match_key_points(
@@ -252,6 +245,7 @@ class Grader:
             suspicion=suspicion(suspects, probabilities, measured.answer),
             said=measured.said,
             told=told_,
+            entailed=entailed_share(asked.of_references, relations, is_reference=is_reference),
         )
 
     def _verify(self, wanted: Iterable[Pair]) -> dict[Pair, Relations]:
@@ -284,9 +278,7 @@ class Grader:
                 said=matching.said, keyword_coverage=matching.keyword_coverage, entailed=matching.entailed, upheld=matching.upheld
             )
             half_width = self._model.blend_half_width
-        # Much of what the signs stand for the verifier sees as well, and it would cost twice (docs/adr/0029).
-        factor = signs.factor if matching.upheld is None else sqrt(signs.factor)
-        score = rounded(min(score * factor, signs.ceiling))
+        score = rounded(min(score * signs.factor, signs.ceiling))
         if authored and self._model.is_doubtful(doubts(answer, evidence, matching, score)):
             signs = replace(signs, review_reasons=(*signs.review_reasons, _DOUBTFUL))
         if _NAMES_ONLY.intersection(signs.flags):
@@ -422,6 +414,28 @@ class _Measured:
     answer: TextProfile
     evidence: Evidence | None
     said: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What a verifier is to be asked about an answer: what is suspected of its clauses, and whether they say the item."""
+
+    suspects: Mapping[int, Suspect]
+    of_points: tuple[tuple[Question, ...], ...]
+    of_references: tuple[tuple[tuple[Question, ...], ...], ...]
+
+    @classmethod
+    def of(cls, measured: _Measured, suspects: Mapping[int, Suspect]) -> Self:
+        """Put together what to ask about an answer."""
+        item, answer = measured.item, measured.answer
+        return cls(suspects=suspects, of_points=questions_of(item, answer), of_references=questions_of_references(item, answer))
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """All that is to be asked, in a stable order; the same pair may be there twice."""
+        found = [pair for suspect in self.suspects.values() for pair in suspect.pairs]
+        of_statements = (*self.of_points, *(of_sentence for of_reference in self.of_references for of_sentence in of_reference))
+        return found + [question.pair for questions in of_statements for question in questions]
 
 
 def _measured(item: ItemProfile, answer: TextProfile, words: Words) -> _Measured:

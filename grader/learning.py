@@ -21,7 +21,7 @@ Positions = npt.NDArray[np.int64]
 class LearningItem:
     """One item's answers: `scores` of the general model, `human` ones, and what else adapting needs; shapes `(n,)` and `(n, n)`.
 
-    `texts` has a number for every distinct text.
+    `entailed` is NaN where no verifier was asked; `texts` has a number for every distinct text.
     """
 
     scores: Floats
@@ -29,12 +29,13 @@ class LearningItem:
     factors: Floats
     ceilings: Floats
     evidence: Floats
+    entailed: Floats
     texts: Positions
     alike: Likeness
 
     def scored_by(self, model: ScoringModel) -> LearningItem:
         """Return the item with the scores of another general model."""
-        scores = np.minimum(model.predict(self.evidence) * self.factors, self.ceilings)
+        scores = np.minimum(model.predict(self.evidence, self.entailed) * self.factors, self.ceilings)
         return replace(self, scores=np.array([rounded(score) for score in scores]))
 
     def covariances(self, kernel: AnswerKernel, rows: Positions, columns: Positions) -> Floats:
@@ -105,6 +106,7 @@ class LearningItem:
             factors=np.array([a.signs.factor for a in appraisals]),
             ceilings=np.array([a.signs.ceiling for a in appraisals]),
             evidence=np.array([a.evidence.vector() for a in appraisals]),
+            entailed=np.array([a.matching.entailed for a in appraisals], dtype=np.float64),
             texts=np.array([numbers[text] for text in texts], dtype=np.int64),
             alike=likeness(appraisals, appraisals, denials=denials),
         )

@@ -20,6 +20,8 @@ from pydantic import TypeAdapter, ValidationError
 from grader.errors import ScoringModelError
 from grader.items import Grade, GradeBoundaries
 
+FloatArray = npt.NDArray[np.float64]
+
 # Four decimals: finer than any mark, coarser than the differences between processors' arithmetic.
 _DECIMALS = 4
 _UPHELD_FROM = 0.05
@@ -31,11 +33,12 @@ _CONTRADICTED_COST = 0.70
 class ScoringModel:
     """The coefficients that turn evidence into a score.
 
-    `names`, `coefficients`, `means` and `scales` have one entry for each kind of evidence; together they give the general score.
-    Items whose author gave key points with keywords are scored by the `blend` ones instead, and by the `judged` ones where a
-    verifier was asked. The half widths are those of the intervals that hold 90 % of people's scores on answers the model was not
-    fitted on. `doubt_coefficients`
-    weigh what `grader.doubt` measures, see `is_doubtful`. `provenance` says what it was fitted on.
+    `names`, `coefficients`, `means` and `scales` have one entry for each kind of evidence; together they give the general score,
+    which the `entailed` ones, of the general score, of the verifier's word and a constant, move where a verifier was asked how
+    far the answer says the best of several references. Items whose author gave key points with keywords are scored by the
+    `blend` ones instead, and by the `judged` ones where a verifier was asked. The half widths are those of the intervals that
+    hold 90 % of people's scores on answers the model was not fitted on. `doubt_coefficients` weigh what `grader.doubt` measures,
+    see `is_doubtful`. `provenance` says what it was fitted on.
     """
 
     names: tuple[str, ...]
@@ -44,6 +47,7 @@ class ScoringModel:
     scales: tuple[float, ...]
     intercept: float
     half_width: float
+    entailed_coefficients: tuple[float, float, float]
     blend_slope: float
     blend_intercept: float
     blend_half_width: float
@@ -78,16 +82,23 @@ class ScoringModel:
         """First twelve digits of the SHA-256 of the coefficients."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
 
-    def predict(self, evidence: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def predict(self, evidence: FloatArray, entailed: FloatArray | None = None) -> FloatArray:
         """Return scores in [0, 1], shape `(n,)`, for evidence of shape `(n, len(names))`.
+
+        They are the general ones, moved where `entailed`, of shape `(n,)`, says how far the answers say a reference in a
+        verifier's opinion, and is no NaN.
 
         Written as a sum over columns and not as a matrix product, whose last bits would depend on the number of rows.
         """
         score = np.full(len(evidence), self.intercept)
         for column, (coefficient, mean, scale) in enumerate(zip(self.coefficients, self.means, self.scales, strict=True)):
             score = score + coefficient * (evidence[:, column] - mean) / scale
-        clipped: npt.NDArray[np.float64] = np.clip(score, 0.0, 1.0)
-        return clipped
+        general: FloatArray = np.clip(score, 0.0, 1.0)
+        if entailed is None:
+            return general
+        of_general, of_entailed, constant = self.entailed_coefficients
+        moved = np.clip(of_general * general + of_entailed * entailed + constant, 0.0, 1.0)
+        return np.where(np.isnan(entailed), general, moved)
 
     def blend(self, *, said: float, keyword_coverage: float, entailed: float | None = None, upheld: float | None = None) -> float:
         """Return the score of an answer to an item with authored key points and keywords, in [0, 1].

@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
+from math import sqrt
 
 from grader.evidence import Evidence
 from grader.matching import Matching, ramp
@@ -132,6 +133,11 @@ _MISCONCEPTION_COST_KNOWING = 0.35
 _KNOWING_FROM = 0.60
 _KNOWING_FULL = 0.90
 _MISCONCEPTION_STATED = 0.05
+# What terms without sense cost counts with its square root where a verifier finds the key points in the answer's sentences, and
+# in full where it does not: right answers in notes or in an odd order keep their marks, and nonsense around the right terms not.
+_BELIEVED = 0.5
+_BELIEVED_FROM = 0.25
+_BELIEVED_FULL = 0.50
 _TOO_SHORT_WORDS = 4
 _LONG_REFERENCE_WORDS = 12
 
@@ -179,12 +185,16 @@ def notice(
         flags.append(Flag.KEYWORD_LIST)
         reasons.append(terms.reason)
     factor, ceiling = factor * terms.factor, min(ceiling, terms.ceiling)
+    if matching.upheld is not None:
+        factor **= 1 - _BELIEVED * ramp(matching.entailed or 0.0, _BELIEVED_FROM, _BELIEVED_FULL)
     cost = _CONTRADICTION_COST if authored else _CONTRADICTION_COST_DERIVED
     cost *= ramp(matching.contradicted_share, _CONTRADICTION_FROM, _CONTRADICTION_FULL)
     suspected = ramp(matching.suspicion, _SUSPICION_FROM, _SUSPICION_FULL) if authored else 0.0
-    factor *= 1 - max(cost, _SUSPICION_COST * suspected)
+    kept = 1 - max(cost, _SUSPICION_COST * suspected)
     nearest = max((margin for _, margin in matching.misconceptions), default=0.0)
-    factor *= 1 - _misconception_cost(matching) * ramp(nearest, _MISCONCEPTION_FROM, _MISCONCEPTION_FULL)
+    kept *= 1 - _misconception_cost(matching) * ramp(nearest, _MISCONCEPTION_FROM, _MISCONCEPTION_FULL)
+    # Much of what denials and misconceptions stand for the verifier sees as well, and it would cost twice (docs/adr/0029).
+    factor *= kept if matching.upheld is None else sqrt(kept)
     if matching.contradicted_share >= _CONTRADICTED_SHARE or suspected >= _SUSPECTED:
         flags.append(Flag.CONTRADICTS_REFERENCE)
         reasons.append("A part of the answer seems to say the opposite of a reference answer.")

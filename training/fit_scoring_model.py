@@ -24,6 +24,7 @@ from scipy.optimize import lsq_linear
 from grader import (
     EVIDENCE_NAMES,
     EmbeddingStore,
+    Gradable,
     Grader,
     ItemBank,
     OnnxEncoder,
@@ -65,9 +66,10 @@ _ATTRIBUTION = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkedSet:
-    """A set's evidence, shape `(n, len(EVIDENCE_NAMES))`, and people's scores, shape `(n,)`."""
+    """A set's evidence, shape `(n, len(EVIDENCE_NAMES))`, a verifier's word or NaN, and people's scores, shape `(n,)`."""
 
     evidence: FloatArray
+    entailed: FloatArray
     scores: FloatArray
 
 
@@ -81,6 +83,7 @@ def main() -> None:
     data_dir = Path(os.environ["GRADER_DATA_DIR"])
     sets = {rule.name: marked_set(grader, fitting_rows(rule, data_dir)) for rule in RULES if rule.fit_splits}
     model = replace(fit(sets), half_width=left_out_half_width(sets))
+    model = fit_several(model, sets, sets_of_several_references(grader, data_dir))
     bank = ItemBank.from_directory(default_bank_dir())
     model = fit_judged_blend(fit_blend(model, grader, bank), grader, [bank, ItemBank.from_directory(OTHER_SUBJECTS)])
     model = fit_doubt(model, grader, bank)
@@ -88,6 +91,7 @@ def main() -> None:
     arguments.output.write_text(model.to_json(), encoding="utf-8")
     for name, coefficient in zip(model.names, model.coefficients, strict=True):
         print(f"{name:22s} {coefficient:+.4f}")
+    print(f"several references {model.entailed_coefficients}")
     print(f"blend {model.blend_slope:.3f} {model.blend_intercept:+.3f}   half widths {model.half_width} {model.blend_half_width}")
     print(f"scoring-{model.signature} -> {arguments.output}")
 
@@ -107,9 +111,13 @@ def open_training_grader(home: Path, precision: Precision = DEFAULT_PRECISION) -
 
 def marked_set(grader: Grader, rows: Sequence[MarkedAnswer]) -> MarkedSet:
     """Return the evidence of rows; blank answers are left out, since they are no matter of evidence."""
-    measured = grader.evidence_of([(row.item, row.candidate_answer) for row in rows])
-    kept = [(evidence, row.score) for evidence, row in zip(measured, rows, strict=True) if evidence is not None]
-    return MarkedSet(evidence=np.array([e.vector() for e, _ in kept]), scores=np.array([score for _, score in kept]))
+    appraised = grader.appraise([(row.item, row.candidate_answer) for row in rows])
+    kept = [(found, row.score) for found, row in zip(appraised, rows, strict=True) if found is not None]
+    return MarkedSet(
+        evidence=np.array([found.evidence.vector() for found, _ in kept]),
+        entailed=np.array([found.matching.entailed for found, _ in kept], dtype=np.float64),
+        scores=np.array([score for _, score in kept]),
+    )
 
 
 def fit(sets: Mapping[str, MarkedSet]) -> ScoringModel:
@@ -134,11 +142,58 @@ def fit(sets: Mapping[str, MarkedSet]) -> ScoringModel:
     return _model(found.x, means, scales, mean_score - float(centre @ found.x))
 
 
+def fit_several(model: ScoringModel, sets: Mapping[str, MarkedSet], several: Mapping[str, MarkedSet]) -> ScoringModel:
+    """Return the model with how far the verifier's word on the best of several references moves its scores.
+
+    Args:
+        model: What was fitted on `sets`.
+        sets: Sets of one reference an item.
+        several: Sets of several; a name that is in `sets` as well is the same answers, and is predicted by a model without them.
+    """
+    predicted = [
+        ((fit(_without(name, sets)) if name in sets else model).predict(marked.evidence), marked)
+        for name, marked in several.items()
+    ]
+    inputs = np.concatenate([np.column_stack([general, s.entailed, np.ones(len(general))]) for general, s in predicted])
+    # Some of BEETLE's items have one reference all the same.
+    asked = ~np.isnan(inputs[:, 1])
+    scores = np.concatenate([s.scores for _, s in predicted])
+    weights = np.concatenate([balanced_weights(s.scores) for _, s in predicted]) ** 0.5
+    general, entailed, constant = (round(float(c), 6) for c in _bounded_line(inputs[asked], scores[asked], weights[asked]))
+    return replace(model, entailed_coefficients=(general, entailed, constant))
+
+
+def sets_of_several_references(grader: Grader, data_dir: Path) -> dict[str, MarkedSet]:
+    """Return BEETLE with all of its references, and the banks' `dev` responses held against their references alone."""
+    beetle = next(rule for rule in RULES if rule.name == "beetle")
+    sets = {beetle.name: marked_set(grader, fitting_rows(replace(beetle, first_reference=False), data_dir))}
+    for folder in (default_bank_dir(), OTHER_SUBJECTS):
+        rows = [
+            MarkedAnswer(
+                item=Gradable(question=item.question, reference_answers=item.reference_answers),
+                candidate_answer=response.candidate_answer,
+                score=response.human_mark / item.max_mark,
+                question_id=item.id,
+                label=None,
+            )
+            for bank in (ItemBank.from_directory(folder),)
+            for item in bank
+            for response in bank.responses[item.id]
+            if response.split == "dev"
+        ]
+        sets[str(folder)] = marked_set(grader, rows)
+    return sets
+
+
+def _without(name: str, sets: Mapping[str, MarkedSet]) -> dict[str, MarkedSet]:
+    return {other: marked for other, marked in sets.items() if other != name}
+
+
 def left_out_half_width(sets: Mapping[str, MarkedSet]) -> float:
     """Return the half width that holds 90 % of people's scores on a set left out of the fit, each set weighing the same."""
     errors, weights = [], []
     for name, measured in sets.items():
-        model = fit({other: s for other, s in sets.items() if other != name})
+        model = fit(_without(name, sets))
         errors.append(np.abs(model.predict(measured.evidence) - measured.scores))
         weights.append(np.full(len(measured.scores), 1 / len(measured.scores)))
     return _weighted_quantile(np.concatenate(errors), np.concatenate(weights), _INTERVAL_COVERAGE)
@@ -248,6 +303,7 @@ def _model(coefficients: FloatArray, means: FloatArray, scales: FloatArray, inte
         scales=tuple(round(float(s), 8) for s in scales),
         intercept=round(intercept, 8),
         half_width=0.0,
+        entailed_coefficients=(1.0, 0.0, 0.0),
         blend_slope=0.0,
         blend_intercept=0.0,
         blend_half_width=0.0,

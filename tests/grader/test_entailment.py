@@ -9,7 +9,7 @@ import pytest
 
 from grader import Gradable, Grader, ItemBank, KeyPoint, ReferenceAnswer, Verdict
 from grader.encoders import FloatArray
-from grader.entailment import Told, questions_of, told
+from grader.entailment import Told, entailed_share, questions_of, questions_of_references, told
 from grader.profiles import ItemProfile, TextProfile, profile_item, profile_text
 from grader.text import Passage
 from grader.verifier import Relations
@@ -53,10 +53,47 @@ def test_a_long_sentence_is_asked_about_as_a_whole_and_once() -> None:
     assert [question.pair[0] for question in questions] == [f"{long}.", FAR]
 
 
+def without_key_points(*references: str) -> ItemProfile:
+    texts = tuple(ReferenceAnswer(text=text) for text in references)
+    return profile_item(Gradable(question="Why does the spoon get hot?", reference_answers=texts), lookup, packed_words_of)
+
+
 def test_derived_key_points_are_not_asked_about() -> None:
     item, answer = profiles(NEAR)
     assert questions_of(replace(item, derived=True), answer) == ()
+    assert questions_of_references(item, answer) == ()
     assert told((), {}) == ()
+
+
+def test_without_key_points_each_sentence_of_several_references_is_asked_of_the_nearest() -> None:
+    item = without_key_points(f"{POINT} Metal lets it pass easily. Oh!", "It takes up heat.")
+    questions = questions_of_references(item, profile_text(f"{FAR} {NEAR} {NEARER}", lookup))
+    assert [[question.pair[1] for (question,) in of_reference] for of_reference in questions] == [
+        [POINT, "Metal lets it pass easily."],
+        ["It takes up heat."],
+    ]
+    assert questions[0][0][0].pair == (NEARER, POINT)
+    assert questions_of_references(without_key_points(POINT), profile_text(NEAR, lookup)) == ()
+
+
+def test_no_more_than_three_references_are_asked_about() -> None:
+    item = without_key_points(POINT, "It takes up heat.", "Heat moves into it.", "The metal conducts heat.")
+    questions = questions_of_references(item, profile_text(f"{NEAR} {NEARER}", lookup))
+    assert [question.pair for of_reference in questions for (question,) in of_reference] == [
+        (NEARER, POINT), (NEAR, "It takes up heat."), (NEAR, "Heat moves into it."),
+    ]  # fmt: skip
+
+
+def test_the_reference_that_is_said_best_counts() -> None:
+    other = "It takes up heat. It gets warm."
+    questions = questions_of_references(without_key_points(POINT, other), profile_text(f"{NEAR} {NEARER}", lookup))
+    relations = {question.pair: Relations(0.2, 0.8, 0.0) for of_reference in questions for (question,) in of_reference}
+    assert entailed_share(questions, relations) == pytest.approx(0.2)
+    relations[NEAR, "It takes up heat."] = Relations(0.9, 0.1, 0.0)
+    assert entailed_share(questions, relations) == pytest.approx(0.55)
+    assert entailed_share(questions, relations, is_reference=True) == 1.0
+    assert entailed_share(questions, {}) is None
+    assert entailed_share((), relations) is None
 
 
 @pytest.mark.parametrize(

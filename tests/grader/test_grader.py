@@ -289,7 +289,7 @@ def test_evidence_is_the_candidates_own_words(real_grader: Grader, dropout: Item
 def test_key_points_are_derived_where_an_item_has_none(real_grader: Grader) -> None:
     result = real_grader.grade(SKY, "Short wavelengths are scattered by the air more strongly, and blue light has one.")
     assert [match.id for match in result.key_points] == ["point-1", "point-2"]
-    assert result.score > 0.6
+    assert result.score > 0.55
     assert set(result.keywords.matched) >= {"scatters", "short"}
 
 
