@@ -15,7 +15,7 @@ import numpy as np
 
 from grader.encoders import FloatArray
 from grader.profiles import SHORTEST_KEY_POINT_WORDS, ItemProfile, TextProfile
-from grader.text import Span, sentences, words
+from grader.text import Span, normalise, sentences, words
 from grader.verifier import Pair, Relations
 
 # Sentences that each key point is asked of. Of the two nearest ones it costs 6.7 questions an answer; of all of them 9.4, which
@@ -74,11 +74,13 @@ def questions_of(item: ItemProfile, answer: TextProfile) -> tuple[tuple[Question
 
 
 def questions_of_references(item: ItemProfile, answer: TextProfile) -> tuple[tuple[tuple[Question, ...], ...], ...]:
-    """Return for each sentence of each reference what to ask of the answer's nearest sentence.
+    """Return for each sentence of each reference what to ask of the answer's nearest one: for six of each of three at most.
 
     Nothing where the key points are an author's, or where there is but one reference, whose one wording tells too little.
     """
-    references = [reference for reference in item.references if reference.clauses][:_MAX_REFERENCES]
+    # Who repeats a reference has not put it in other words.
+    distinct = {normalise(reference.text).casefold(): reference for reference in item.references if reference.clauses}
+    references = list(distinct.values())[:_MAX_REFERENCES]
     if not item.derived or len(references) <= 1 or not answer.clauses:
         return ()
     places = _sentence_of_each_clause(answer)

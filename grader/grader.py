@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 
 from grader import weights
-from grader.appraisal import AdaptedScore, Adapter, Appraisal
+from grader.appraisal import AdaptedScore, Adapter, Appraisal, word_on_references
 from grader.denial import Suspect, confirmed_clauses, not_outvoted, suspected_clauses, suspicion
 from grader.doubt import doubts
 from grader.encoders import DEFAULT_PRECISION, Encoder, FloatArray, OnnxEncoder, Precision
@@ -183,15 +183,15 @@ class Grader:
         measured = self._measure(pairs)
         matched = self._match(measured)
         evidence = np.array([m.evidence.vector() for m in measured if m.evidence is not None]).reshape(-1, len(NAMES))
-        entailed = np.array([found.entailed for found in matched if found is not None], dtype=np.float64)
-        scores = iter(self._model.predict(evidence, entailed))
+        said = [word_on_references(m.item, found) for m, found in zip(measured, matched, strict=True) if found is not None]
+        scores = iter(self._model.predict(evidence, np.array(said, dtype=np.float64)))
         return [
             None if each.evidence is None or matching is None else self._appraise(each, each.evidence, matching, next(scores))
             for each, matching in zip(measured, matched, strict=True)
         ]
 
     def evidence_of(self, pairs: Sequence[tuple[Gradable, str]]) -> list[Evidence | None]:
-        """Return the evidence of many answers in their order, None for a blank one. This is what scoring models are fitted on."""
+        """Return the evidence of many answers in their order, None for a blank one."""
         return [each.evidence for each in self._measure(pairs)]
 
     def _measure(self, pairs: Sequence[tuple[Gradable, str]]) -> list[_Measured]:
@@ -221,7 +221,8 @@ class Grader:
         """Return the verdicts on answers, None for a blank one; what cheap evidence leaves in doubt is looked at again here."""
         looks = self._encode(passage for each in measured for passage in second_looks(each.item, each.answer))
         suspected = [suspected_clauses(each.item, each.answer) if each.evidence is not None else {} for each in measured]
-        asked = [_Asked.of(each, suspects) for each, suspects in zip(measured, suspected, strict=True)]
+        asks = self.verifier is not None
+        asked = [_Asked.of(each, suspects, of_item=asks) for each, suspects in zip(measured, suspected, strict=True)]
         relations = self._verify(pair for of_answer in asked for pair in of_answer.pairs)
         return [
             self._matching(each, looks, of_answer, relations) if each.evidence is not None else None
@@ -425,9 +426,11 @@ class _Asked:
     of_references: tuple[tuple[tuple[Question, ...], ...], ...]
 
     @classmethod
-    def of(cls, measured: _Measured, suspects: Mapping[int, Suspect]) -> Self:
-        """Put together what to ask about an answer."""
+    def of(cls, measured: _Measured, suspects: Mapping[int, Suspect], *, of_item: bool) -> Self:
+        """Put together what to ask about an answer; of the item's points and references only where there is who can be asked."""
         item, answer = measured.item, measured.answer
+        if not of_item:
+            return cls(suspects=suspects, of_points=(), of_references=())
         return cls(suspects=suspects, of_points=questions_of(item, answer), of_references=questions_of_references(item, answer))
 
     @property

@@ -66,7 +66,7 @@ class Matching:
 
     `keyword_use` is how the keywords stand in its sentences. How far the answer says the key points, from 0 (silent) to 1, is
     `said` by its words, see `words_said`, `entailed` by a verifier's word, which is on the best reference where key points are
-    derived, `upheld` by how far that entails them rather than contradicts them, each None where no verifier was asked, and
+    derived, `upheld` by how far that entails them rather than contradicts them, each None where that was not asked, and
     `clauses_said` by its clauses as wholes, which nonsense around the right words does not fool as easily. `misconceptions` are
     positions in the item's list, each with how much nearer the answer is to it than to what is right; `denied_share` is the
     share of the answer's clauses that deny a statement, and `suspicion` how much speaks for its being a denial as a whole, see
@@ -118,7 +118,7 @@ def match_key_points(
         suspicion: How much speaks for the answer's being a denial as a whole, see there.
         said: How far the answer's words say each key point, see `words_said`.
         told: What a verifier tells of each key point, empty where none was asked.
-        entailed: How far the answer says a reference in a verifier's opinion, where it was asked of references.
+        entailed: How far the answer says a reference in a verifier's opinion, where that and not `told` was asked.
     """
     uses = tuple(keyword_places(point, answer) for point in item.key_points)
     tables = [point.vectors @ answer.vectors.T for point in item.key_points]

@@ -33,12 +33,12 @@ _CONTRADICTED_COST = 0.70
 class ScoringModel:
     """The coefficients that turn evidence into a score.
 
-    `names`, `coefficients`, `means` and `scales` have one entry for each kind of evidence; together they give the general score,
-    which the `entailed` ones, of the general score, of the verifier's word and a constant, move where a verifier was asked how
-    far the answer says the best of several references. Items whose author gave key points with keywords are scored by the
-    `blend` ones instead, and by the `judged` ones where a verifier was asked. The half widths are those of the intervals that
-    hold 90 % of people's scores on answers the model was not fitted on. `doubt_coefficients` weigh what `grader.doubt` measures,
-    see `is_doubtful`. `provenance` says what it was fitted on.
+    `names`, `coefficients`, `means` and `scales` have one entry for each kind of evidence; together they give the general score.
+    The `entailed` ones move it where a verifier was asked how far the answer says the best of several references: what the
+    general score and the verifier's word fall short of 1 is weighed and taken off. Items whose author gave key points with
+    keywords are scored by the `blend` ones instead, and by the `judged` ones where a verifier was asked. The half widths are
+    those of the intervals that hold 90 % of people's scores on answers the model was not fitted on, of the general score and of
+    the blend. `doubt_coefficients` weigh what `grader.doubt` measures, see `is_doubtful`. `provenance` tells the sets.
     """
 
     names: tuple[str, ...]
@@ -47,7 +47,7 @@ class ScoringModel:
     scales: tuple[float, ...]
     intercept: float
     half_width: float
-    entailed_coefficients: tuple[float, float, float]
+    entailed_coefficients: tuple[float, float]
     blend_slope: float
     blend_intercept: float
     blend_half_width: float
@@ -96,8 +96,8 @@ class ScoringModel:
         general: FloatArray = np.clip(score, 0.0, 1.0)
         if entailed is None:
             return general
-        of_general, of_entailed, constant = self.entailed_coefficients
-        moved = np.clip(of_general * general + of_entailed * entailed + constant, 0.0, 1.0)
+        of_general, of_entailed = self.entailed_coefficients
+        moved = np.clip(1.0 - of_general * (1.0 - general) - of_entailed * (1.0 - entailed), 0.0, 1.0)
         return np.where(np.isnan(entailed), general, moved)
 
     def blend(self, *, said: float, keyword_coverage: float, entailed: float | None = None, upheld: float | None = None) -> float:

@@ -67,7 +67,7 @@ class OnnxVerifier:
 
         manifest = read_manifest(model_dir)
         self._signature = f"verifier-{manifest.verifier_weights_sha256[:12]}"
-        # Loaded when it is first asked: most answers never need it.
+        # Loaded when it is first asked: answers to items of one reference seldom need it.
         self._session = Once(partial(open_session, model_dir / "verifier.onnx", cores=1))
         try:
             self._tokenizer = Tokenizer.from_file(str(model_dir / "tokenizer.json"))

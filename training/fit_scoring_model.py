@@ -4,8 +4,9 @@
 
 The general score is a ridge regression on the standardised evidence, every score bin of every set weighing the same, with the
 sign of each coefficient held to what its evidence means. The blend comes from the `dev` split of the shipped bank's marked
-responses, and the one where a verifier is asked from those of the items of other subjects too. The half widths are conformal: the
-90 % quantile of the error on sets, and on items, left out.
+responses, and the one where a verifier is asked from those of the items of other subjects too. How far a verifier's word on
+several references moves the general score comes from BEETLE with all of its references and from these two banks. The half widths
+are conformal: the 90 % quantile of the error on sets, and on items, left out.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from grader import (
     ScoringModel,
     default_bank_dir,
 )
+from grader.appraisal import word_on_references
 from grader.doubt import DOUBT_NAMES, doubts
 from grader.encoders import DEFAULT_PRECISION, Precision
 from grader.scoring import blended, upheld_factor
@@ -110,12 +112,12 @@ def open_training_grader(home: Path, precision: Precision = DEFAULT_PRECISION) -
 
 
 def marked_set(grader: Grader, rows: Sequence[MarkedAnswer]) -> MarkedSet:
-    """Return the evidence of rows; blank answers are left out, since they are no matter of evidence."""
+    """Return the evidence of rows and a verifier's word; blank answers are left out, since they are no matter of evidence."""
     appraised = grader.appraise([(row.item, row.candidate_answer) for row in rows])
     kept = [(found, row.score) for found, row in zip(appraised, rows, strict=True) if found is not None]
     return MarkedSet(
         evidence=np.array([found.evidence.vector() for found, _ in kept]),
-        entailed=np.array([found.matching.entailed for found, _ in kept], dtype=np.float64),
+        entailed=np.array([word_on_references(found.item, found.matching) for found, _ in kept]),
         scores=np.array([score for _, score in kept]),
     )
 
@@ -154,13 +156,16 @@ def fit_several(model: ScoringModel, sets: Mapping[str, MarkedSet], several: Map
         ((fit(_without(name, sets)) if name in sets else model).predict(marked.evidence), marked)
         for name, marked in several.items()
     ]
-    inputs = np.concatenate([np.column_stack([general, s.entailed, np.ones(len(general))]) for general, s in predicted])
-    # Some of BEETLE's items have one reference all the same.
-    asked = ~np.isnan(inputs[:, 1])
-    scores = np.concatenate([s.scores for _, s in predicted])
-    weights = np.concatenate([balanced_weights(s.scores) for _, s in predicted]) ** 0.5
-    general, entailed, constant = (round(float(c), 6) for c in _bounded_line(inputs[asked], scores[asked], weights[asked]))
-    return replace(model, entailed_coefficients=(general, entailed, constant))
+    short, missed, weights = [], [], []
+    for general, marked in predicted:
+        # Some of BEETLE's items have one reference all the same.
+        asked = ~np.isnan(marked.entailed)
+        short.append(1 - np.column_stack([general, marked.entailed])[asked])
+        missed.append(1 - marked.scores[asked])
+        weights.append(balanced_weights(marked.scores[asked])[:, None])
+    root = np.concatenate(weights) ** 0.5
+    found = lsq_linear(np.concatenate(short) * root, np.concatenate(missed) * root[:, 0], bounds=(0.0, np.inf), method="bvls").x
+    return replace(model, entailed_coefficients=(round(float(found[0]), 6), round(float(found[1]), 6)))
 
 
 def sets_of_several_references(grader: Grader, data_dir: Path) -> dict[str, MarkedSet]:
@@ -179,7 +184,7 @@ def sets_of_several_references(grader: Grader, data_dir: Path) -> dict[str, Mark
             for bank in (ItemBank.from_directory(folder),)
             for item in bank
             for response in bank.responses[item.id]
-            if response.split == "dev"
+            if response.split == "dev" and response.kind in (*_ORDINARY_KINDS, "contradiction")
         ]
         sets[str(folder)] = marked_set(grader, rows)
     return sets
@@ -303,7 +308,7 @@ def _model(coefficients: FloatArray, means: FloatArray, scales: FloatArray, inte
         scales=tuple(round(float(s), 8) for s in scales),
         intercept=round(intercept, 8),
         half_width=0.0,
-        entailed_coefficients=(1.0, 0.0, 0.0),
+        entailed_coefficients=(1.0, 0.0),
         blend_slope=0.0,
         blend_intercept=0.0,
         blend_half_width=0.0,

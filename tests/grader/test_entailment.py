@@ -74,6 +74,7 @@ def test_without_key_points_each_sentence_of_several_references_is_asked_of_the_
     ]
     assert questions[0][0][0].pair == (NEARER, POINT)
     assert questions_of_references(without_key_points(POINT), profile_text(NEAR, lookup)) == ()
+    assert questions_of_references(without_key_points(POINT, POINT.upper()), profile_text(NEAR, lookup)) == ()
 
 
 def test_no_more_than_three_references_are_asked_about() -> None:

@@ -293,6 +293,33 @@ def test_key_points_are_derived_where_an_item_has_none(real_grader: Grader) -> N
     assert set(result.keywords.matched) >= {"scatters", "short"}
 
 
+def test_a_copied_reference_has_full_marks_where_there_are_several(real_grader: Grader) -> None:
+    assert [real_grader.grade(SKY, reference.text).score for reference in SKY.reference_answers] == [1.0, 1.0]
+
+
+def test_key_points_without_keywords_leave_the_general_score_as_it_is(real_grader: Grader) -> None:
+    answer = "Short wavelengths are scattered by the air more strongly."
+    item = SKY.model_copy(update={"key_points": (KeyPoint(id="scattering", text="Air scatters blue light most."),)})
+    ((appraisal,), (evidence,)) = real_grader.appraise([(item, answer)]), real_grader.evidence_of([(item, answer)])
+    assert appraisal is not None
+    assert evidence is not None
+    general = float(default_scoring_model().predict(evidence.vector()[None, :])[0])
+    assert appraisal.matching.entailed is not None
+    assert appraisal.score == pytest.approx(general * appraisal.signs.factor, abs=1e-4)
+
+
+def test_items_of_every_kind_in_one_batch_have_the_scores_they_have_alone(real_grader: Grader, dropout: Item) -> None:
+    one = SKY.model_copy(update={"reference_answers": SKY.reference_answers[:1]})
+    pairs = [
+        (SKY, ""),
+        (dropout, "Neurons are off."),
+        (SKY, "Blue light is scattered."),
+        (one, "Blue light is scattered."),
+        (SKY, "x"),
+    ]
+    assert real_grader.grade_many(pairs) == [real_grader.grade(*pair) for pair in pairs]
+
+
 def test_an_items_own_key_points_are_judged(real_grader: Grader) -> None:
     item = SKY.model_copy(
         update={

@@ -24,7 +24,7 @@ MODEL = ScoringModel(
     blend_slope=1.5,
     blend_intercept=-0.25,
     blend_half_width=0.2,
-    entailed_coefficients=(0.8, 0.3, 0.05),
+    entailed_coefficients=(0.8, 0.3),
     judged_coefficients=(0.4, 0.3, 0.5),
     judged_intercept=-0.1,
     doubt_coefficients=(0.5, -0.25),
@@ -40,9 +40,9 @@ def test_a_prediction_is_linear_in_the_standardised_evidence() -> None:
 
 
 def test_the_general_score_moves_with_what_a_verifier_says_of_the_reference() -> None:
-    # .8 * .7 + .3 * .4 + .05;   .8 * .6 + .05;   .8 * 1 + .3 * 1 + .05, cut;   as it is
+    # 1 - .8 * .3 - .3 * .6;   1 - .8 * .4 - .3 * 1;   1;   as it is
     rows = np.array([[0.75, 0.2], [0.5, 0.4], [1.5, 0.4], [0.5, 0.4]])
-    assert MODEL.predict(rows, np.array([0.4, 0.0, 1.0, np.nan])) == pytest.approx([0.73, 0.53, 1.0, 0.6])
+    assert MODEL.predict(rows, np.array([0.4, 0.0, 1.0, np.nan])) == pytest.approx([0.58, 0.38, 1.0, 0.6])
 
 
 def test_a_score_is_doubtful_above_the_line() -> None:

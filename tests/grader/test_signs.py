@@ -113,6 +113,21 @@ def test_an_answer_that_says_a_key_point_by_an_example_is_on_topic_without_a_wor
     assert Flag.OFF_TOPIC in noticed(evidence=replace(FAR, similarity=0.14), matching=replace(silent, entailed=0.9)).flags
 
 
+@pytest.mark.parametrize(("entailed", "power"), [(0.0, 1.0), (0.25, 1.0), (0.375, 0.75), (0.5, 0.5), (1.0, 0.5)])
+def test_terms_without_sense_cost_the_less_the_more_of_the_key_points_a_verifier_finds(entailed: float, power: float) -> None:
+    mixed = replace(MATCHED, keyword_use=KeywordUse(clauses=3, points_per_clause=3.0, share=0.5))
+    unasked = noticed(matching=mixed).factor
+    assert 0.0 < unasked < 1.0
+    assert noticed(matching=replace(mixed, entailed=entailed, upheld=0.5)).factor == pytest.approx(unasked**power)
+
+
+def test_what_a_denial_costs_counts_with_its_square_root_where_a_verifier_was_asked() -> None:
+    denying = replace(MATCHED, denied_share=0.3)
+    unasked = noticed(matching=denying).factor
+    assert unasked < 1.0
+    assert noticed(matching=replace(denying, entailed=0.9, upheld=0.5)).factor == pytest.approx(unasked**0.5)
+
+
 def test_less_closeness_is_asked_of_a_short_answer() -> None:
     distant = replace(GOOD, similarity=0.2, question_similarity=0.2, new_coverage=0.0)
     assert Flag.OFF_TOPIC not in noticed("Neurons off.", evidence=distant, authored=False).flags

@@ -76,5 +76,5 @@ def test_empty_sentences_hold_the_words_of_a_text_and_say_nothing() -> None:
         text and len(content.intersection(text.lower().rstrip(".").replace(",", " ").replace(".", " ").split())) >= 3
         for text in made
     )
-    assert "The filters detect patterns in the image." not in made
+    assert "The filters detect patterns in the image" not in made
     assert every(rewrites.empty, "It filters patterns.") == {None}
