@@ -6,7 +6,6 @@ A calibration (`grader.calibration`) takes an appraisal and gives another score;
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import nan
 from typing import Protocol
 
 from grader.evidence import Evidence
@@ -29,11 +28,6 @@ class Appraisal:
     signs: Signs
     score: float
     half_width: float
-
-
-def word_on_references(item: ItemProfile, matching: Matching) -> float:
-    """Return how far an answer says the best of several references, or NaN where that was not asked."""
-    return nan if matching.entailed is None or not item.derived else matching.entailed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

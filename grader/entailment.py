@@ -1,8 +1,8 @@
 """How far the sentences of an answer say each key point, or its opposite, by a verifier that reads the two together.
 
 Words held against words miss a point that is made in other words or by an example, and take its opposite in its own words for it.
-Each key point is asked of the few sentences that are nearest to it; see docs/adr/0029. Where key points are derived
-and there are several references, each sentence of these is, see docs/adr/0032.
+Each key point is asked of the few sentences that are nearest to it; see docs/adr/0029. Where key points are derived and there are
+several references, what each of these says is asked of the nearest sentence; see docs/adr/0032.
 """
 
 from __future__ import annotations
@@ -14,17 +14,13 @@ from typing import NamedTuple
 import numpy as np
 
 from grader.encoders import FloatArray
-from grader.profiles import SHORTEST_KEY_POINT_WORDS, ItemProfile, TextProfile
-from grader.text import Span, normalise, sentences, words
+from grader.profiles import ItemProfile, TextProfile
+from grader.text import Span, sentences
 from grader.verifier import Pair, Relations
 
 # Sentences that each key point is asked of. Of the two nearest ones it costs 6.7 questions an answer; of all of them 9.4, which
 # tells right answers from the others hardly better (docs/adr/0029).
 _SENTENCES = 2
-# Of the sentences of references the nearest one alone: 10 questions instead of 17, which tell nearly as much.
-_SENTENCES_OF_REFERENCES = 1
-_MAX_REFERENCES = 3
-_MAX_REFERENCE_SENTENCES = 6
 # So sure a contradiction, with so little said for an entailment, by a sentence this near, denies a key point: no right answer of
 # the dev split and of twenty items of other subjects was hit in a fifth of its points, one contradiction in eight was.
 _CONTRADICTED_FROM = 0.96
@@ -63,42 +59,24 @@ def questions_of(item: ItemProfile, answer: TextProfile) -> tuple[tuple[Question
     if item.derived or not answer.clauses:
         return ()
     places = _sentence_of_each_clause(answer)
-    found = sentences(answer.text)
     return tuple(
-        tuple(
-            Question(found[place], similarity, (found[place].text, point.key_point.text))
-            for similarity, place in _nearest(point.vectors @ answer.vectors.T, places, _SENTENCES)
-        )
-        for point in item.key_points
+        _nearest(point.vectors @ answer.vectors.T, places, point.key_point.text, _SENTENCES) for point in item.key_points
     )
 
 
-def questions_of_references(item: ItemProfile, answer: TextProfile) -> tuple[tuple[tuple[Question, ...], ...], ...]:
-    """Return for each sentence of each reference what to ask of the answer's nearest one: for six of each of three at most.
-
-    Nothing where the key points are an author's, or where there is but one reference, whose one wording tells too little.
-    """
-    # Who repeats a reference has not put it in other words.
-    distinct = {normalise(reference.text).casefold(): reference for reference in item.references if reference.clauses}
-    references = list(distinct.values())[:_MAX_REFERENCES]
-    if not item.derived or len(references) <= 1 or not answer.clauses:
+def questions_of_references(item: ItemProfile, answer: TextProfile) -> tuple[tuple[Question, ...], ...]:
+    """Return for each of several references what to ask: for each piece of it, whether the answer's nearest sentence says it."""
+    if not item.reference_pieces or not answer.clauses:
         return ()
     places = _sentence_of_each_clause(answer)
-    found = sentences(answer.text)
     return tuple(
-        tuple(
-            tuple(
-                Question(found[place], similarity, (found[place].text, statement))
-                for similarity, place in _nearest(vectors @ answer.vectors.T, places, _SENTENCES_OF_REFERENCES)
-            )
-            for statement, vectors in _statements(reference)
-        )
-        for reference in references
+        tuple(_nearest(piece.vectors @ answer.vectors.T, places, piece.text, 1)[0] for piece in reference)
+        for reference in item.reference_pieces
     )
 
 
 def entailed_share(
-    questions: Sequence[Sequence[Sequence[Question]]], relations: Mapping[Pair, Relations], *, is_reference: bool = False
+    questions: Sequence[Sequence[Question]], relations: Mapping[Pair, Relations], *, is_reference: bool = False
 ) -> float | None:
     """Return how far an answer says the reference that it says best, in [0, 1]; None where nothing was asked.
 
@@ -111,10 +89,7 @@ def entailed_share(
         return None
     if is_reference:
         return 1.0
-    return max(
-        float(np.mean([max(relations[question.pair].entails for question in of_sentence) for of_sentence in of_reference]))
-        for of_reference in questions
-    )
+    return max(float(np.mean([relations[question.pair].entails for question in of_one])) for of_one in questions)
 
 
 def told(
@@ -148,34 +123,24 @@ def _told(questions: Sequence[Question], relations: Mapping[Pair, Relations]) ->
     )
 
 
-def _sentence_of_each_clause(answer: TextProfile) -> list[int]:
-    """Return for each clause the position of the sentence that it is a part of."""
-    starts = [sentence.start for sentence in sentences(answer.text)]
-    return [int(np.searchsorted(starts, clause.start, side="right")) - 1 for clause in answer.clauses]
+def _sentence_of_each_clause(answer: TextProfile) -> list[Span]:
+    """Return for each clause the sentence that it is a part of."""
+    found = sentences(answer.text)
+    starts = [sentence.start for sentence in found]
+    return [found[int(np.searchsorted(starts, clause.start, side="right")) - 1] for clause in answer.clauses]
 
 
-def _statements(reference: TextProfile) -> list[tuple[str, FloatArray]]:
-    """Return the sentences of a reference, or the clauses of a lone one, each with the vectors of its clauses."""
-    places = np.array(_sentence_of_each_clause(reference))
-    found = sentences(reference.text)
-    if len(found) == 1:
-        pieces = [(clause.text, vector[None]) for clause, vector in zip(reference.clauses, reference.vectors, strict=True)]
-    else:
-        pieces = [(sentence.text, reference.vectors[places == at]) for at, sentence in enumerate(found) if (places == at).any()]
-    said = [piece for piece in pieces if len(words(piece[0])) >= SHORTEST_KEY_POINT_WORDS]
-    return (said or [(reference.text, reference.vectors)])[:_MAX_REFERENCE_SENTENCES]
-
-
-def _nearest(table: FloatArray, places: Sequence[int], count: int) -> list[tuple[float, int]]:
-    """Return so many of the nearest sentences, each with its similarity and its position, by the nearest of their clauses.
+def _nearest(table: FloatArray, places: Sequence[Span], statement: str, count: int) -> tuple[Question, ...]:
+    """Return the questions whether the sentences nearest to a statement, by the nearest of their clauses, say it.
 
     Args:
-        table: Cosines of a key point's forms (rows) to the answer's clauses (columns).
+        table: Cosines of what makes the statement (rows) to the answer's clauses (columns).
         places: Of which sentence each clause is a part.
-        count: How many at most.
+        statement: What is asked about.
+        count: How many sentences at most.
     """
-    best: dict[int, float] = {}
+    best: dict[Span, float] = {}
     for place, similarity in zip(places, table.max(axis=0).tolist(), strict=True):
         best[place] = max(similarity, best.get(place, -1.0))
-    ranked = sorted(((similarity, place) for place, similarity in best.items()), key=lambda each: (-each[0], each[1]))
-    return ranked[:count]
+    ranked = sorted(best.items(), key=lambda each: (-each[1], each[0].start))[:count]
+    return tuple(Question(place, similarity, (place.text, statement)) for place, similarity in ranked)

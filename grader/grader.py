@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 
 from grader import weights
-from grader.appraisal import AdaptedScore, Adapter, Appraisal, word_on_references
+from grader.appraisal import AdaptedScore, Adapter, Appraisal
 from grader.denial import Suspect, confirmed_clauses, not_outvoted, suspected_clauses, suspicion
 from grader.doubt import doubts
 from grader.encoders import DEFAULT_PRECISION, Encoder, FloatArray, OnnxEncoder, Precision
@@ -183,15 +183,15 @@ class Grader:
         measured = self._measure(pairs)
         matched = self._match(measured)
         evidence = np.array([m.evidence.vector() for m in measured if m.evidence is not None]).reshape(-1, len(NAMES))
-        said = [word_on_references(m.item, found) for m, found in zip(measured, matched, strict=True) if found is not None]
-        scores = iter(self._model.predict(evidence, np.array(said, dtype=np.float64)))
+        entailed = np.array([found.reference_entailed for found in matched if found is not None], dtype=np.float64)
+        scores = iter(self._model.predict(evidence, entailed))
         return [
             None if each.evidence is None or matching is None else self._appraise(each, each.evidence, matching, next(scores))
             for each, matching in zip(measured, matched, strict=True)
         ]
 
     def evidence_of(self, pairs: Sequence[tuple[Gradable, str]]) -> list[Evidence | None]:
-        """Return the evidence of many answers in their order, None for a blank one."""
+        """Return the evidence of many answers in their order, None for a blank one. This is what scoring models are fitted on."""
         return [each.evidence for each in self._measure(pairs)]
 
     def _measure(self, pairs: Sequence[tuple[Gradable, str]]) -> list[_Measured]:
@@ -221,18 +221,23 @@ class Grader:
         """Return the verdicts on answers, None for a blank one; what cheap evidence leaves in doubt is looked at again here."""
         looks = self._encode(passage for each in measured for passage in second_looks(each.item, each.answer))
         suspected = [suspected_clauses(each.item, each.answer) if each.evidence is not None else {} for each in measured]
-        asks = self.verifier is not None
-        asked = [_Asked.of(each, suspects, of_item=asks) for each, suspects in zip(measured, suspected, strict=True)]
+        asked = [_Asked.of(each, suspects) for each, suspects in zip(measured, suspected, strict=True)]
         relations = self._verify(pair for of_answer in asked for pair in of_answer.pairs)
+        contradicts = {pair: relation.contradicts for pair, relation in relations.items()}
         return [
-            self._matching(each, looks, of_answer, relations) if each.evidence is not None else None
+            self._matching(each, looks, of_answer, relations, contradicts) if each.evidence is not None else None
             for each, of_answer in zip(measured, asked, strict=True)
         ]
 
     @staticmethod
-    def _matching(measured: _Measured, looks: Looks, asked: _Asked, relations: Mapping[Pair, Relations]) -> Matching:
+    def _matching(
+        measured: _Measured,
+        looks: Looks,
+        asked: _Asked,
+        relations: Mapping[Pair, Relations],
+        contradicts: Mapping[Pair, float],
+    ) -> Matching:
         """Return the verdicts on an answer that says something."""
-        probabilities = {pair: relations[pair].contradicts for pair in asked.pairs if relations}
         is_reference = _is_reference(measured)
         told_ = told(asked.of_points, relations, is_reference=is_reference)
         suspects: Mapping[int, Suspect] = asked.suspects
@@ -242,11 +247,11 @@ class Grader:
             measured.item,
             measured.answer,
             looks,
-            denied=confirmed_clauses(suspects, probabilities),
-            suspicion=suspicion(suspects, probabilities, measured.answer),
+            denied=confirmed_clauses(suspects, contradicts),
+            suspicion=suspicion(suspects, contradicts, measured.answer),
             said=measured.said,
             told=told_,
-            entailed=entailed_share(asked.of_references, relations, is_reference=is_reference),
+            reference_entailed=entailed_share(asked.of_references, relations, is_reference=is_reference),
         )
 
     def _verify(self, wanted: Iterable[Pair]) -> dict[Pair, Relations]:
@@ -423,22 +428,19 @@ class _Asked:
 
     suspects: Mapping[int, Suspect]
     of_points: tuple[tuple[Question, ...], ...]
-    of_references: tuple[tuple[tuple[Question, ...], ...], ...]
+    of_references: tuple[tuple[Question, ...], ...]
 
     @classmethod
-    def of(cls, measured: _Measured, suspects: Mapping[int, Suspect], *, of_item: bool) -> Self:
-        """Put together what to ask about an answer; of the item's points and references only where there is who can be asked."""
+    def of(cls, measured: _Measured, suspects: Mapping[int, Suspect]) -> Self:
+        """Put together what to ask about an answer."""
         item, answer = measured.item, measured.answer
-        if not of_item:
-            return cls(suspects=suspects, of_points=(), of_references=())
         return cls(suspects=suspects, of_points=questions_of(item, answer), of_references=questions_of_references(item, answer))
 
     @property
     def pairs(self) -> list[Pair]:
         """All that is to be asked, in a stable order; the same pair may be there twice."""
         found = [pair for suspect in self.suspects.values() for pair in suspect.pairs]
-        of_statements = (*self.of_points, *(of_sentence for of_reference in self.of_references for of_sentence in of_reference))
-        return found + [question.pair for questions in of_statements for question in questions]
+        return found + [question.pair for questions in (*self.of_points, *self.of_references) for question in questions]
 
 
 def _measured(item: ItemProfile, answer: TextProfile, words: Words) -> _Measured:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grader.answer_kernel import AnswerKernel, adapt, given, infer, most_telling, precision, solve
-from grader.appraisal import Appraisal, word_on_references
+from grader.appraisal import Appraisal
 from grader.likeness import Likeness, likeness
 from grader.scoring import ScoringModel, rounded
 
@@ -106,7 +106,7 @@ class LearningItem:
             factors=np.array([a.signs.factor for a in appraisals]),
             ceilings=np.array([a.signs.ceiling for a in appraisals]),
             evidence=np.array([a.evidence.vector() for a in appraisals]),
-            entailed=np.array([word_on_references(a.item, a.matching) for a in appraisals]),
+            entailed=np.array([a.matching.reference_entailed for a in appraisals], dtype=np.float64),
             texts=np.array([numbers[text] for text in texts], dtype=np.int64),
             alike=likeness(appraisals, appraisals, denials=denials),
         )

@@ -65,12 +65,12 @@ class Matching:
     """What an answer does with the key points.
 
     `keyword_use` is how the keywords stand in its sentences. How far the answer says the key points, from 0 (silent) to 1, is
-    `said` by its words, see `words_said`, `entailed` by a verifier's word, which is on the best reference where key points are
-    derived, `upheld` by how far that entails them rather than contradicts them, each None where that was not asked, and
-    `clauses_said` by its clauses as wholes, which nonsense around the right words does not fool as easily. `misconceptions` are
-    positions in the item's list, each with how much nearer the answer is to it than to what is right; `denied_share` is the
-    share of the answer's clauses that deny a statement, and `suspicion` how much speaks for its being a denial as a whole, see
-    `grader.denial`.
+    `said` by its words, see `words_said`, `entailed` by a verifier's word, `upheld` by how far that entails them rather than
+    contradicts them, both None where no verifier was asked, and `clauses_said` by its clauses as wholes, which nonsense around
+    the right words does not fool as easily. `reference_entailed` is how far it says the best of several references by a
+    verifier's word, None where that was not asked. `misconceptions` are positions in the item's list, each with how much nearer
+    the answer is to it than to what is right; `denied_share` is the share of the answer's clauses that deny a statement, and
+    `suspicion` how much speaks for its being a denial as a whole, see `grader.denial`.
     """
 
     matches: tuple[KeyPointMatch, ...]
@@ -80,6 +80,7 @@ class Matching:
     said: float
     entailed: float | None
     upheld: float | None
+    reference_entailed: float | None
     clauses_said: float
     misconceptions: tuple[tuple[int, float], ...]
     denied_share: float
@@ -106,7 +107,7 @@ def match_key_points(
     suspicion: float,
     said: Sequence[float],
     told: Sequence[Told] = (),
-    entailed: float | None = None,
+    reference_entailed: float | None = None,
 ) -> Matching:
     """Return the verdict on every key point of an item.
 
@@ -118,7 +119,7 @@ def match_key_points(
         suspicion: How much speaks for the answer's being a denial as a whole, see there.
         said: How far the answer's words say each key point, see `words_said`.
         told: What a verifier tells of each key point, empty where none was asked.
-        entailed: How far the answer says a reference in a verifier's opinion, where that and not `told` was asked.
+        reference_entailed: How far the answer says the best of several references in a verifier's opinion, None where not asked.
     """
     uses = tuple(keyword_places(point, answer) for point in item.key_points)
     tables = [point.vectors @ answer.vectors.T for point in item.key_points]
@@ -135,8 +136,9 @@ def match_key_points(
         keyword_coverage=share,
         keyword_use=measure_keyword_use(answer, uses),
         said=_weighted_mean(item, said),
-        entailed=_weighted_mean(item, [word.entails for word in told]) if told else entailed,
+        entailed=_weighted_mean(item, [word.entails for word in told]) if told else None,
         upheld=upheld_share(item, told) if told else None,
+        reference_entailed=reference_entailed,
         clauses_said=_clauses_said(item, tables),
         misconceptions=_misconceptions(item, answer, looks),
         denied_share=len(denied) / max(1, len(answer.clauses)),
@@ -225,6 +227,7 @@ def blank_matching(item: ItemProfile) -> Matching:
         said=0.0,
         entailed=None,
         upheld=None,
+        reference_entailed=None,
         clauses_said=0.0,
         misconceptions=(),
         denied_share=0.0,

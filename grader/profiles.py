@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +18,17 @@ from grader.encoders import FloatArray
 from grader.items import Gradable, KeyPoint
 from grader.lexical import Phrase, WordIndex
 from grader.reading import PackedWords
-from grader.text import Passage, Span, clauses, function_words, sentences, words
+from grader.text import Passage, Span, clauses, function_words, normalise, sentences, words
 from grader.word_meaning import Goals
 from grader.word_order import word_order
 
 # Clauses of one answer that are compared one by one. More than a careful answer has; a longer text is flagged as truncated.
 MAX_CLAUSES = 80
-# Key points derived from a reference answer. More would be clauses without a thought of their own.
-_MAX_DERIVED_KEY_POINTS = 6
+# Of what a reference answer says, piece by piece. More would be clauses without a thought of their own.
+_MAX_PIECES = 6
 SHORTEST_KEY_POINT_WORDS = 3
+# References that a verifier is asked about; see docs/adr/0032.
+_MAX_REFERENCES = 3
 # Longer than any word; a keyword may not be as long as a text.
 _LONGEST_TERM_CHARS = 100
 
@@ -107,6 +110,13 @@ class Statement:
     is_condition: bool = False
 
 
+class Piece(NamedTuple):
+    """A sentence or clause of a reference, with the vectors of its clauses, shape `(clauses, dimension)`."""
+
+    text: str
+    vectors: FloatArray
+
+
 @dataclass(frozen=True, kw_only=True)
 class ItemProfile:
     """Everything of an item that an answer is compared with.
@@ -141,6 +151,16 @@ class ItemProfile:
             for clause, vector in zip(reference.clauses, reference.vectors, strict=True)
         ]
         return (*forms, *clauses_)
+
+    @cached_property
+    def reference_pieces(self) -> tuple[tuple[Piece, ...], ...]:
+        """What each of several references says, piece by piece: nothing where the key points are an author's.
+
+        Nor where there is but one reference, whose one wording tells too little; one that is repeated is in no other words.
+        """
+        distinct = {normalise(reference.text).casefold(): reference for reference in self.references if reference.clauses}
+        references = list(distinct.values())[:_MAX_REFERENCES]
+        return tuple(_pieces_of(reference) for reference in references) if self.derived and len(references) > 1 else ()
 
     @cached_property
     def claims(self) -> BoolArray:
@@ -270,16 +290,27 @@ def effective_key_points(item: Gradable) -> tuple[KeyPoint, ...]:
     """
     if item.key_points:
         return item.key_points
-    text = item.reference_answers[0].text
+    asked = {w.stem for w in words(item.question)}
+    return tuple(
+        KeyPoint(id=f"point-{number}", text=span.text, keywords=tuple((term,) for term in terms_of(span.text, asked)))
+        for number, span in enumerate(_spans_said(item.reference_answers[0].text), start=1)
+    )
+
+
+def _spans_said(text: str) -> list[Span]:
+    """Return the sentences of a reference, or the clauses of a lone one, up to six; those of a word or two say nothing."""
     spans = sentences(text)
     if len(spans) == 1:
         spans = clauses(text)
-    said = [s.text for s in spans if len(words(s.text)) >= SHORTEST_KEY_POINT_WORDS] or [text]
-    asked = {w.stem for w in words(item.question)}
-    return tuple(
-        KeyPoint(id=f"point-{number}", text=sentence, keywords=tuple((term,) for term in terms_of(sentence, asked)))
-        for number, sentence in enumerate(said[:_MAX_DERIVED_KEY_POINTS], start=1)
+    return ([s for s in spans if len(words(s.text)) >= SHORTEST_KEY_POINT_WORDS] or [Span(0, len(text), text)])[:_MAX_PIECES]
+
+
+def _pieces_of(reference: TextProfile) -> tuple[Piece, ...]:
+    starts = np.array([clause.start for clause in reference.clauses])
+    found = (
+        Piece(span.text, reference.vectors[(span.start <= starts) & (starts < span.end)]) for span in _spans_said(reference.text)
     )
+    return tuple(piece for piece in found if len(piece.vectors))
 
 
 def terms_of(sentence: str, asked: set[str]) -> list[str]:

@@ -184,8 +184,7 @@ def notice(
     if terms.reason is not None:
         flags.append(Flag.KEYWORD_LIST)
         reasons.append(terms.reason)
-    believed = 0.0 if matching.upheld is None or matching.entailed is None else matching.entailed
-    factor *= terms.factor ** (1 - _BELIEVED * ramp(believed, _BELIEVED_FROM, _BELIEVED_FULL))
+    factor *= terms.factor ** (1 - _BELIEVED * ramp(matching.entailed or 0.0, _BELIEVED_FROM, _BELIEVED_FULL))
     ceiling = min(ceiling, terms.ceiling)
     cost = _CONTRADICTION_COST if authored else _CONTRADICTION_COST_DERIVED
     cost *= ramp(matching.contradicted_share, _CONTRADICTION_FROM, _CONTRADICTION_FULL)

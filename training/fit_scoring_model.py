@@ -32,7 +32,6 @@ from grader import (
     ScoringModel,
     default_bank_dir,
 )
-from grader.appraisal import word_on_references
 from grader.doubt import DOUBT_NAMES, doubts
 from grader.encoders import DEFAULT_PRECISION, Precision
 from grader.scoring import blended, upheld_factor
@@ -68,10 +67,9 @@ _ATTRIBUTION = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkedSet:
-    """A set's evidence, shape `(n, len(EVIDENCE_NAMES))`, a verifier's word or NaN, and people's scores, shape `(n,)`."""
+    """A set's evidence, shape `(n, len(EVIDENCE_NAMES))`, and people's scores, shape `(n,)`."""
 
     evidence: FloatArray
-    entailed: FloatArray
     scores: FloatArray
 
 
@@ -85,9 +83,9 @@ def main() -> None:
     data_dir = Path(os.environ["GRADER_DATA_DIR"])
     sets = {rule.name: marked_set(grader, fitting_rows(rule, data_dir)) for rule in RULES if rule.fit_splits}
     model = replace(fit(sets), half_width=left_out_half_width(sets))
-    model = fit_several(model, sets, sets_of_several_references(grader, data_dir))
-    bank = ItemBank.from_directory(default_bank_dir())
-    model = fit_judged_blend(fit_blend(model, grader, bank), grader, [bank, ItemBank.from_directory(OTHER_SUBJECTS)])
+    bank, others = ItemBank.from_directory(default_bank_dir()), ItemBank.from_directory(OTHER_SUBJECTS)
+    model = fit_several(model, sets, grader, rows_of_several_references(data_dir, [bank, others]))
+    model = fit_judged_blend(fit_blend(model, grader, bank), grader, [bank, others])
     model = fit_doubt(model, grader, bank)
     arguments.output.parent.mkdir(exist_ok=True)
     arguments.output.write_text(model.to_json(), encoding="utf-8")
@@ -112,14 +110,10 @@ def open_training_grader(home: Path, precision: Precision = DEFAULT_PRECISION) -
 
 
 def marked_set(grader: Grader, rows: Sequence[MarkedAnswer]) -> MarkedSet:
-    """Return the evidence of rows and a verifier's word; blank answers are left out, since they are no matter of evidence."""
-    appraised = grader.appraise([(row.item, row.candidate_answer) for row in rows])
-    kept = [(found, row.score) for found, row in zip(appraised, rows, strict=True) if found is not None]
-    return MarkedSet(
-        evidence=np.array([found.evidence.vector() for found, _ in kept]),
-        entailed=np.array([word_on_references(found.item, found.matching) for found, _ in kept]),
-        scores=np.array([score for _, score in kept]),
-    )
+    """Return the evidence of rows; blank answers are left out, since they are no matter of evidence."""
+    measured = grader.evidence_of([(row.item, row.candidate_answer) for row in rows])
+    kept = [(evidence, row.score) for evidence, row in zip(measured, rows, strict=True) if evidence is not None]
+    return MarkedSet(evidence=np.array([e.vector() for e, _ in kept]), scores=np.array([score for _, score in kept]))
 
 
 def fit(sets: Mapping[str, MarkedSet]) -> ScoringModel:
@@ -144,36 +138,43 @@ def fit(sets: Mapping[str, MarkedSet]) -> ScoringModel:
     return _model(found.x, means, scales, mean_score - float(centre @ found.x))
 
 
-def fit_several(model: ScoringModel, sets: Mapping[str, MarkedSet], several: Mapping[str, MarkedSet]) -> ScoringModel:
-    """Return the model with how far the verifier's word on the best of several references moves its scores.
+def fit_several(
+    model: ScoringModel, sets: Mapping[str, MarkedSet], grader: Grader, several: Mapping[str, Sequence[MarkedAnswer]]
+) -> ScoringModel:
+    """Return the model with how far a verifier's word on the best of several references moves its scores.
 
     Args:
         model: What was fitted on `sets`.
-        sets: Sets of one reference an item.
-        several: Sets of several; a name that is in `sets` as well is the same answers, and is predicted by a model without them.
+        sets: The sets that the general score is fitted on.
+        grader: Knows the verifier.
+        several: Answers to items of several references, each of these sets weighing the same. A name that is in `sets` as well is
+            of the same answers, whose general scores come from a model that has not seen them.
     """
-    predicted = [
-        ((fit(_without(name, sets)) if name in sets else model).predict(marked.evidence), marked)
-        for name, marked in several.items()
-    ]
     short, missed, weights = [], [], []
-    for general, marked in predicted:
-        # Some of BEETLE's items have one reference all the same.
-        asked = ~np.isnan(marked.entailed)
-        short.append(1 - np.column_stack([general, marked.entailed])[asked])
-        missed.append(1 - marked.scores[asked])
-        weights.append(balanced_weights(marked.scores[asked])[:, None])
+    for name, rows in several.items():
+        appraised = grader.appraise([(row.item, row.candidate_answer) for row in rows])
+        asked = [
+            (found.evidence.vector(), found.matching.reference_entailed, row.score)
+            for found, row in zip(appraised, rows, strict=True)
+            if found is not None and found.matching.reference_entailed is not None
+        ]
+        evidence, entailed, scores = (np.array(column) for column in zip(*asked, strict=True))
+        general = (fit(_without(name, sets)) if name in sets else model).predict(evidence)
+        short.append(1 - np.column_stack([general, entailed]))
+        missed.append(1 - scores)
+        weights.append(balanced_weights(scores))
     root = np.concatenate(weights) ** 0.5
-    found = lsq_linear(np.concatenate(short) * root, np.concatenate(missed) * root[:, 0], bounds=(0.0, np.inf), method="bvls").x
-    return replace(model, entailed_coefficients=(round(float(found[0]), 6), round(float(found[1]), 6)))
+    inputs, wanted = np.concatenate(short) * root[:, None], np.concatenate(missed) * root
+    of_general, of_entailed = lsq_linear(inputs, wanted, bounds=(0.0, np.inf), method="bvls").x
+    return replace(model, entailed_coefficients=(round(float(of_general), 6), round(float(of_entailed), 6)))
 
 
-def sets_of_several_references(grader: Grader, data_dir: Path) -> dict[str, MarkedSet]:
-    """Return BEETLE with all of its references, and the banks' `dev` responses held against their references alone."""
+def rows_of_several_references(data_dir: Path, banks: Sequence[ItemBank]) -> dict[str, list[MarkedAnswer]]:
+    """Return BEETLE with all of its references, and banks' `dev` responses held against their references alone."""
     beetle = next(rule for rule in RULES if rule.name == "beetle")
-    sets = {beetle.name: marked_set(grader, fitting_rows(replace(beetle, first_reference=False), data_dir))}
-    for folder in (default_bank_dir(), OTHER_SUBJECTS):
-        rows = [
+    rows = {beetle.name: fitting_rows(replace(beetle, first_reference=False), data_dir)}
+    for number, bank in enumerate(banks):
+        rows[f"bank {number}"] = [
             MarkedAnswer(
                 item=Gradable(question=item.question, reference_answers=item.reference_answers),
                 candidate_answer=response.candidate_answer,
@@ -181,13 +182,11 @@ def sets_of_several_references(grader: Grader, data_dir: Path) -> dict[str, Mark
                 question_id=item.id,
                 label=None,
             )
-            for bank in (ItemBank.from_directory(folder),)
             for item in bank
             for response in bank.responses[item.id]
             if response.split == "dev" and response.kind in (*_ORDINARY_KINDS, "contradiction")
         ]
-        sets[str(folder)] = marked_set(grader, rows)
-    return sets
+    return rows
 
 
 def _without(name: str, sets: Mapping[str, MarkedSet]) -> dict[str, MarkedSet]:

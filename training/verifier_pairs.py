@@ -66,7 +66,7 @@ _PUBLIC_RELATIONS = {
 _PARTNERS_DRAWN = 6
 _SHARE_EXCHANGED = 0.7
 _SHARE_BOTH_WAYS = 0.3
-# For each so many answers to written statements a round has one pair more that is made of them.
+# For each so many pairs with answers to written statements a round has one pair more that is made of the statements.
 _MADE_OF_WRITTEN = 3
 _NEIGHBOURS = 4
 _TURNED_ANSWERS = 2
@@ -135,7 +135,7 @@ def plain_pairs(statement: Question) -> list[Pair]:
 
 
 def draw_written(statements: Sequence[Question], neighbours: Sequence[Sequence[Question]], rng: random.Random) -> list[Pair]:
-    """Return the pairs of one round from written statements: each answer to them, and fewer pairs made of them.
+    """Return the pairs of one round from written statements: each answer, some turned round, and fewer made of the statements.
 
     What contradicts a statement contradicts what says the same, and the other way round. Neither it nor what says the same has
     to do with another statement, even one that shares some of its words.

@@ -68,11 +68,11 @@ def test_derived_key_points_are_not_asked_about() -> None:
 def test_without_key_points_each_sentence_of_several_references_is_asked_of_the_nearest() -> None:
     item = without_key_points(f"{POINT} Metal lets it pass easily. Oh!", "It takes up heat.")
     questions = questions_of_references(item, profile_text(f"{FAR} {NEAR} {NEARER}", lookup))
-    assert [[question.pair[1] for (question,) in of_reference] for of_reference in questions] == [
+    assert [[question.pair[1] for question in of_reference] for of_reference in questions] == [
         [POINT, "Metal lets it pass easily."],
         ["It takes up heat."],
     ]
-    assert questions[0][0][0].pair == (NEARER, POINT)
+    assert questions[0][0].pair == (NEARER, POINT)
     assert questions_of_references(without_key_points(POINT), profile_text(NEAR, lookup)) == ()
     assert questions_of_references(without_key_points(POINT, POINT.upper()), profile_text(NEAR, lookup)) == ()
 
@@ -80,7 +80,7 @@ def test_without_key_points_each_sentence_of_several_references_is_asked_of_the_
 def test_no_more_than_three_references_are_asked_about() -> None:
     item = without_key_points(POINT, "It takes up heat.", "Heat moves into it.", "The metal conducts heat.")
     questions = questions_of_references(item, profile_text(f"{NEAR} {NEARER}", lookup))
-    assert [question.pair for of_reference in questions for (question,) in of_reference] == [
+    assert [question.pair for of_reference in questions for question in of_reference] == [
         (NEARER, POINT), (NEAR, "It takes up heat."), (NEAR, "Heat moves into it."),
     ]  # fmt: skip
 
@@ -88,7 +88,7 @@ def test_no_more_than_three_references_are_asked_about() -> None:
 def test_the_reference_that_is_said_best_counts() -> None:
     other = "It takes up heat. It gets warm."
     questions = questions_of_references(without_key_points(POINT, other), profile_text(f"{NEAR} {NEARER}", lookup))
-    relations = {question.pair: Relations(0.2, 0.8, 0.0) for of_reference in questions for (question,) in of_reference}
+    relations = {question.pair: Relations(0.2, 0.8, 0.0) for of_reference in questions for question in of_reference}
     assert entailed_share(questions, relations) == pytest.approx(0.2)
     relations[NEAR, "It takes up heat."] = Relations(0.9, 0.1, 0.0)
     assert entailed_share(questions, relations) == pytest.approx(0.55)
