@@ -16,7 +16,7 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from benchmarks.accuracy import RIGHT_KINDS
-from grader import Grader, ItemBank
+from grader import Gradable, Grader, ItemBank
 from grader.agreement import auc, pearson
 from grader.results import Flag
 from grader.scoring import blended
@@ -38,7 +38,10 @@ def main() -> None:
 
 
 def print_rows(name: str, grader: Grader, bank: ItemBank) -> None:
-    """Print the figures of the scores, and those of what is said and named without any sign of a denial or of gaming."""
+    """Print the figures of the scores, of those without the author's key points, and of what is said and named alone.
+
+    The last are without any sign of a denial or of gaming.
+    """
     rows = [(item, response) for item in bank for response in bank.responses[item.id]]
     pairs = [(item, response.candidate_answer) for item, response in rows]
     results = grader.grade_many(pairs)
@@ -47,8 +50,11 @@ def print_rows(name: str, grader: Grader, bank: ItemBank) -> None:
     kinds = np.array([response.kind for _, response in rows])
     right = np.isin(kinds, RIGHT_KINDS)
     denials = sum(Flag.CONTRADICTS_REFERENCE in result.flags for result, is_right in zip(results, right, strict=True) if is_right)
+    alone = {item.id: Gradable(question=item.question, reference_answers=item.reference_answers) for item in bank}
+    without_key_points = grader.grade_many([(alone[item.id], response.candidate_answer) for item, response in rows])
     columns = {
         name: (np.array([result.score for result in results]), f"{denials} of {right.sum()}"),
+        f"{name}, references alone": (np.array([result.score for result in without_key_points]), "–"),
         f"{name}, said and named alone": (np.array(said), "–"),
     }
     for title, (scores, hit) in columns.items():
