@@ -15,8 +15,10 @@ import numpy as np
 
 from grader import weights
 from grader.appraisal import AdaptedScore, Adapter, Appraisal
+from grader.decoration import undecorated
 from grader.denial import Suspect, confirmed_clauses, not_outvoted, suspected_clauses, suspicion
 from grader.doubt import doubts
+from grader.echo import without_echo
 from grader.encoders import DEFAULT_PRECISION, Encoder, FloatArray, OnnxEncoder, Precision
 from grader.entailment import Question, entailed_share, questions_of, questions_of_references, told
 from grader.errors import InvalidAnswerError
@@ -198,19 +200,21 @@ class Grader:
         """Return profiles and evidence of many answers; every distinct answer is encoded once."""
         profiles = {key: self._profile(item) for key, item in {id(item): item for item, _ in pairs}.items()}
         at: dict[str, list[int]] = {}
-        for place, (_, answer) in enumerate(pairs):
-            at.setdefault(answer, []).append(place)
+        for place, (item, written) in enumerate(pairs):
+            at.setdefault(_read(profiles[id(item)], written), []).append(place)
         found: dict[int, _Measured] = {}
         for chunk in _chunks(at):
             # Words take much room, so what they say is taken down before the next answers are read.
-            wanted = [passage for answer in chunk for passage in passages(answer)]
+            wanted = [passage for text in chunk for passage in passages(text)]
             reading = self.encoder.read(wanted)
             self._observer.encoded(len(wanted))
             vectors = iter(reading.vectors)
-            for answer in chunk:
-                answered = profile_text(answer, dict(zip(passages(answer), vectors, strict=False)).__getitem__)
-                for place in at[answer]:
-                    found[place] = _measured(profiles[id(pairs[place][0])], answered, reading.words[answer])
+            for text in chunk:
+                answered = profile_text(text, dict(zip(passages(text), vectors, strict=False)).__getitem__)
+                for place in at[text]:
+                    item, written = pairs[place]
+                    answer = answered if written == text else replace(answered, written=written)
+                    found[place] = _measured(profiles[id(item)], answer, reading.words[text])
         return [found[place] for place in range(len(pairs))]
 
     def match(self, pairs: Sequence[tuple[Gradable, str]]) -> list[Matching | None]:
@@ -441,6 +445,12 @@ class _Asked:
         """All that is to be asked, in a stable order; the same pair may be there twice."""
         found = [pair for suspect in self.suspects.values() for pair in suspect.pairs]
         return found + [question.pair for questions in (*self.of_points, *self.of_references) for question in questions]
+
+
+def _read(item: ItemProfile, written: str) -> str:
+    """Return what is read of an answer: not its decoration, nor the question where it is said again."""
+    text = undecorated(written)
+    return text if item.question is None else without_echo(text, item.question.text)
 
 
 def _measured(item: ItemProfile, answer: TextProfile, words: Words) -> _Measured:

@@ -294,7 +294,7 @@ def _evidence(answer: TextProfile, places: Places, proof: Span | None, verdict: 
             if not any(s <= start and end <= e for s, e in spans):
                 spans.append((start, end))
     merged = _disjoint(spans)[:_MAX_EVIDENCE_SPANS]
-    return tuple(EvidenceSpan(start=s, end=e, text=answer.text[s:e]) for s, e in merged)
+    return tuple(EvidenceSpan(start=s, end=e, text=answer.written[s:e]) for s, e in merged)
 
 
 def _disjoint(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grader.comparison import Comparison
+from grader.decoration import undecorated
 from grader.encoders import FloatArray
 from grader.items import Gradable, KeyPoint
 from grader.lexical import Phrase, WordIndex
@@ -42,8 +43,12 @@ WordLookup = Callable[[str], PackedWords]
 
 @dataclass(frozen=True, kw_only=True)
 class TextProfile:
-    """A text with its clauses and their vectors. `vectors` has shape `(clauses, dimension)`; a blank text has no clause."""
+    """A text with its clauses and their vectors. `vectors` has shape `(clauses, dimension)`; a blank text has no clause.
 
+    `text` is what is read of what was `written`, without decoration or the question's own words, and has the same places.
+    """
+
+    written: str
     text: str
     vector: FloatArray
     clauses: tuple[Span, ...]
@@ -163,6 +168,16 @@ class ItemProfile:
         return tuple(_pieces_of(reference) for reference in references) if self.derived and len(references) > 1 else ()
 
     @cached_property
+    def words_of_references(self) -> frozenset[str]:
+        """Stems of the content words of all references."""
+        return frozenset[str]().union(*(reference.content for reference in self.references))
+
+    @cached_property
+    def pairs_of_references(self) -> frozenset[tuple[str, str]]:
+        """Pairs of neighbouring stems in any reference."""
+        return frozenset[tuple[str, str]]().union(*(reference.bigrams for reference in self.references))
+
+    @cached_property
     def claims(self) -> BoolArray:
         """Which of the statements claim something, shape `(statements,)`."""
         return np.array([not statement.is_condition for statement in self.statements])
@@ -222,15 +237,16 @@ def passages(text: str) -> list[Passage]:
 
 def item_passages(item: Gradable) -> list[Passage]:
     """Return every passage of an item that has to be encoded, each once, in a stable order."""
-    found: list[Passage] = [Passage.whole(item.question)] if item.question.strip() else []
+    found: list[Passage] = [_whole(item.question)] if item.question.strip() else []
     for reference in item.reference_answers:
-        found += passages(reference.text)
+        found += passages(undecorated(reference.text))
     for key_point in effective_key_points(item):
-        found += [Passage.whole(text) for text in (key_point.text, *key_point.examples)]
+        found += [_whole(text) for text in (key_point.text, *key_point.examples)]
     if item.misconceptions:
-        found += [Passage.whole(m.text) for m in item.misconceptions]
+        found += [_whole(m.text) for m in item.misconceptions]
         # A misconception is told from what is right clause by clause, each by itself; see `matching.second_looks`.
-        found += [Passage.whole(span.text) for r in item.reference_answers for span in clauses(r.text)[:MAX_CLAUSES]]
+        texts = [undecorated(reference.text) for reference in item.reference_answers]
+        found += [Passage.whole(span.text) for text in texts for span in clauses(text)[:MAX_CLAUSES]]
     return list(dict.fromkeys(found))
 
 
@@ -239,23 +255,30 @@ def item_texts(item: Gradable) -> list[str]:
     found = [item.question] if item.question.strip() else []
     found += [reference.text for reference in item.reference_answers]
     found += [text for key_point in effective_key_points(item) for text in (key_point.text, *key_point.examples)]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(map(undecorated, found)))
 
 
-def profile_text(text: str, lookup: Lookup) -> TextProfile:
-    """Return a text's profile; a text without letters or digits has a zero vector and no clause."""
+def profile_text(text: str, lookup: Lookup, *, written: str | None = None) -> TextProfile:
+    """Return a text's profile; a text without letters or digits has a zero vector and no clause.
+
+    Args:
+        text: What is to be read.
+        lookup: Returns the vectors of what `passages` returned of it.
+        written: What was written, if that is something else.
+    """
+    written = text if written is None else written
     spans = tuple(clauses(text)[:MAX_CLAUSES])
     whole = lookup(Passage.whole(text))
     if not spans:
-        return TextProfile(text=text, vector=whole * 0, clauses=(), vectors=whole[None, :][:0])
+        return TextProfile(written=written, text=text, vector=whole * 0, clauses=(), vectors=whole[None, :][:0])
     vectors = np.stack([lookup(Passage(text, span.start, span.end)) for span in spans])
-    return TextProfile(text=text, vector=whole, clauses=spans, vectors=vectors)
+    return TextProfile(written=written, text=text, vector=whole, clauses=spans, vectors=vectors)
 
 
 def profile_item(item: Gradable, lookup: Lookup, words_of: WordLookup) -> ItemProfile:
     """Return an item's profile. Every passage of `item_passages` and text of `item_texts` is looked up; nothing is encoded."""
-    asked = words_of(item.question) if item.question.strip() else None
-    references = tuple(profile_text(reference.text, lookup) for reference in item.reference_answers)
+    asked = words_of(undecorated(item.question)) if item.question.strip() else None
+    references = tuple(profile_text(undecorated(reference.text), lookup) for reference in item.reference_answers)
     key_points = tuple(_profile_key_point(point, lookup, words_of, asked) for point in effective_key_points(item))
     right = [form.vector for point in key_points for form in point.forms] + [reference.vector for reference in references]
     if item.misconceptions:
@@ -265,7 +288,7 @@ def profile_item(item: Gradable, lookup: Lookup, words_of: WordLookup) -> ItemPr
         question=_profile_sentence(item.question, lookup) if item.question.strip() else None,
         asked=asked,
         references=references,
-        goals=Goals.of([words_of(reference.text) for reference in item.reference_answers], asked),
+        goals=Goals.of([words_of(reference.text) for reference in references], asked),
         key_points=key_points,
         misconceptions=tuple(_profile_sentence(m.text, lookup) for m in item.misconceptions),
         right=np.stack(right),
@@ -278,7 +301,7 @@ def _profile_key_point(key_point: KeyPoint, lookup: Lookup, words_of: WordLookup
     return KeyPointProfile(
         key_point=key_point,
         forms=tuple(_profile_sentence(text, lookup) for text in texts),
-        goals=Goals.of([words_of(text) for text in texts], asked),
+        goals=Goals.of([words_of(undecorated(text)) for text in texts], asked),
         keywords=tuple(tuple(Phrase.of(words(form)) for form in forms) for forms in key_point.keywords),
     )
 
@@ -290,10 +313,11 @@ def effective_key_points(item: Gradable) -> tuple[KeyPoint, ...]:
     """
     if item.key_points:
         return item.key_points
-    asked = {w.stem for w in words(item.question)}
+    asked = {w.stem for w in words(undecorated(item.question))}
+    first = undecorated(item.reference_answers[0].text)
     return tuple(
         KeyPoint(id=f"point-{number}", text=span.text, keywords=tuple((term,) for term in terms_of(span.text, asked)))
-        for number, span in enumerate(_spans_said(item.reference_answers[0].text), start=1)
+        for number, span in enumerate(_spans_said(first), start=1)
     )
 
 
@@ -325,7 +349,12 @@ def terms_of(sentence: str, asked: set[str]) -> list[str]:
     return terms[:8]
 
 
-def _profile_sentence(text: str, lookup: Lookup) -> TextProfile:
+def _profile_sentence(written: str, lookup: Lookup) -> TextProfile:
     """Return the profile of a text that says one thing: it is its own only clause."""
-    vector = lookup(Passage.whole(text))
-    return TextProfile(text=text, vector=vector, clauses=(Span(0, len(text), text),), vectors=vector[None, :])
+    whole = _whole(written)
+    vector, text = lookup(whole), whole.text
+    return TextProfile(written=written, text=text, vector=vector, clauses=(Span(0, len(text), text),), vectors=vector[None, :])
+
+
+def _whole(written: str) -> Passage:
+    return Passage.whole(undecorated(written))

@@ -13,6 +13,7 @@ from functools import lru_cache
 from math import sqrt
 
 from grader.evidence import Evidence
+from grader.lexical import coverage
 from grader.matching import Matching, ramp
 from grader.profiles import MAX_CLAUSES, ItemProfile, TextProfile
 from grader.results import Flag
@@ -67,12 +68,17 @@ _POINTS_ALLOWED_BY_SAID = 1.10
 _POINTS_ALLOWED_BY_PAIRS = 0.60
 _SCATTER_FROM = 0.0
 _SCATTER_FULL = 0.20
-# Without an author's keywords: nearly every word of a reference and hardly a pair of neighbours among them. Of people's right
-# answers 98 in a hundred lie below .70 on Beetle, SciEntsBank, SAF and SPRAG, and nonsense around the reference's words near 1.
+# Without an author's keywords: nearly every word of the references and hardly a pair of neighbours among them. Of people's right
+# answers 98 in a hundred lie below .70 on Beetle, SciEntsBank, SAF and SPRAG, and nonsense around a reference's words near 1.
 _PAIRS_WEIGHT = 1.5
 _LOOSE_WORDS_LEAST = 6
 _LOOSE_WORDS_FROM = 0.70
 _LOOSE_WORDS_FULL = 0.90
+# Or the words of one reference, which a right answer may well hold without its pairs, among as many others. That hits none of the
+# right answers of Beetle, SAF and SciEntsBank and two in a hundred of Mohler's; see docs/adr/0033.
+_FEW_WORDS_LEAST = 4
+_REFERENCE_WORDS_HALF = 0.50
+_REFERENCE_WORDS_MOST = 0.80
 _SCATTER_COST = 0.55
 _SCATTER_FLAG_ABOVE = 0.5
 # Words in an order that sentences do not have: below a line that lies lower for short texts, where chance has more play, the
@@ -220,7 +226,7 @@ class _TermsSign:
 def _terms_sign(item: ItemProfile, answer: TextProfile, evidence: Evidence, matching: Matching, *, authored: bool) -> _TermsSign:
     """Return what is to be said of an answer as a heap of terms, in no order or in sentences that only hold them."""
     order = _order_factor(item, answer, authored=authored)
-    scatter = _scatter(evidence, matching) if authored else _words_without_pairs(item, evidence)
+    scatter = _scatter(evidence, matching) if authored else _words_without_pairs(item, answer, evidence)
     least = 0.0 if authored else _ORDER_LEAST_DERIVED
     factor = (least + (1 - least) * order) * (1 - _SCATTER_COST * scatter)
     is_heap = _is_heap(item, answer, matching) and (authored or not _ASKS_FOR_LIST.search(item.item.question))
@@ -331,14 +337,21 @@ def _scatter(evidence: Evidence, matching: Matching) -> float:
     return ramp(use.points_per_clause - allowed, _SCATTER_FROM, _SCATTER_FULL)
 
 
-def _words_without_pairs(item: ItemProfile, evidence: Evidence) -> float:
-    """Return how far an answer holds the words of a reference and none of its word pairs, as no right answer does, in [0, 1].
+def _words_without_pairs(item: ItemProfile, answer: TextProfile, evidence: Evidence) -> float:
+    """Return how far an answer holds the words of all references and none of their word pairs, as no right answer does.
 
-    A reference of a few words has hardly a pair to be held.
+    In [0, 1]. Words of one reference that are strewn among as many others count as well; one of a few words has hardly a pair.
     """
-    if min(len(reference.content) for reference in item.references) < _LOOSE_WORDS_LEAST:
-        return 0.0
-    return ramp(evidence.coverage - _PAIRS_WEIGHT * evidence.bigram_coverage, _LOOSE_WORDS_FROM, _LOOSE_WORDS_FULL)
+    loose = 0.0
+    if len(item.words_of_references) >= _LOOSE_WORDS_LEAST:
+        pairs = len(item.pairs_of_references & answer.bigrams) / max(1, len(item.pairs_of_references))
+        held = coverage(item.words_of_references, answer.index)
+        loose = ramp(held - _PAIRS_WEIGHT * pairs, _LOOSE_WORDS_FROM, _LOOSE_WORDS_FULL)
+    if min(len(reference.content) for reference in item.references) < _FEW_WORDS_LEAST:
+        return loose
+    strewn = 1 - ramp(evidence.word_precision, _REFERENCE_WORDS_HALF, _REFERENCE_WORDS_MOST)
+    strewn *= ramp(evidence.coverage - evidence.bigram_coverage, _LOOSE_WORDS_FROM, _LOOSE_WORDS_FULL)
+    return max(loose, strewn)
 
 
 def _words_per_run(answer: TextProfile) -> float:

@@ -359,13 +359,20 @@ def test_notes_and_derived_key_points_are_not_asked_for_keywords_that_belong_tog
     assert noticed(matching=mixed, authored=False).factor == 1.0
 
 
-@pytest.mark.parametrize(("coverage", "pairs", "factor"), [(0.6, 0.0, 1.0), (0.8, 0.0, 0.725), (1.0, 0.0, 0.45), (1.0, 0.3, 1.0)])
-def test_all_words_of_a_reference_and_none_of_its_pairs_cost_where_key_points_are_derived(
-    coverage: float, pairs: float, factor: float
-) -> None:
-    loose = replace(GOOD, coverage=coverage, bigram_coverage=pairs)
-    assert noticed(evidence=loose, authored=False).factor == pytest.approx(factor)
-    assert noticed(evidence=loose).factor == 1.0
+@pytest.mark.parametrize(
+    ("answer", "factor"),
+    [
+        ("overfit in the neurons or the random dropout so share and network that training with switches on", 0.45),
+        ("overfit in the neurons or the random dropout so share and network that training with switches on left by zero", 0.45),
+        ("dropout in the neurons or the random network so that training with share", 1.0),
+        (REFERENCE, 1.0),
+    ],
+)
+def test_the_words_of_all_references_without_their_pairs_cost_where_key_points_are_derived(answer: str, factor: float) -> None:
+    loose = replace(GOOD, coverage=0.0, word_precision=1.0)
+    references = (REFERENCE, "Neurons are left out at random.") if "left" in answer else (REFERENCE,)
+    assert noticed(answer, evidence=loose, references=references, authored=False).factor == pytest.approx(factor)
+    assert noticed(answer, evidence=loose, references=references).factor == 1.0
 
 
 def test_one_sentence_may_name_every_key_point() -> None:
@@ -384,3 +391,16 @@ def test_a_few_keywords_and_nothing_else_are_a_heap_unless_a_reference_is_one_to
 def test_a_reference_of_a_few_words_has_no_pairs_to_be_held() -> None:
     loose = replace(GOOD, coverage=1.0, bigram_coverage=0.0)
     assert noticed(evidence=loose, references=(REFERENCE, "It drops neurons."), authored=False).factor == 1.0
+
+
+@pytest.mark.parametrize(
+    ("coverage", "pairs", "of_reference", "factor"),
+    [(1.0, 0.0, 0.4, 0.45), (0.8, 0.0, 0.5, 0.725), (1.0, 0.0, 0.65, 0.725), (1.0, 0.0, 0.8, 1.0), (1.0, 0.3, 0.4, 1.0)],
+)
+def test_the_words_of_a_short_reference_strewn_among_as_many_others_cost(
+    coverage: float, pairs: float, of_reference: float, factor: float
+) -> None:
+    strewn = replace(GOOD, coverage=coverage, bigram_coverage=pairs, word_precision=of_reference)
+    short = ("Dropout switches off random neurons.",)
+    assert noticed(evidence=strewn, references=short, authored=False).factor == pytest.approx(factor)
+    assert noticed(evidence=strewn, references=short).factor == 1.0
