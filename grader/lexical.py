@@ -251,7 +251,7 @@ def _misspelt(wanted: str, candidates: _Candidates) -> int | None:
     return None if best is None else best[1]
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=4_000)
 def slips_allowed(word: str) -> int:
     """Return how many letters of a word may be wrong: 0 below five letters or with a digit in it, 1 to eight, then 2."""
     if len(word) < _ONE_SLIP_FROM or any(c.isdigit() for c in word):

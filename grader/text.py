@@ -207,7 +207,7 @@ def has_words(text: str) -> bool:
     return _WORD.search(text) is not None
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=4_000)
 def _seen_as(word: str) -> tuple[str, bool]:
     """Return a word's stem, and whether it carries subject matter."""
     return stem(word), word.lower().replace("’", "'") not in function_words()
@@ -218,7 +218,7 @@ def content_stems(text: str) -> list[str]:
     return [word.stem for word in words(text) if word.is_content]
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=4_000)
 def stem(word: str) -> str:
     """Return the form under which a word is compared: lower case, British and irregular forms joined, Snowball's stem.
 

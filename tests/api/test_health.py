@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -88,6 +89,32 @@ def test_server_leaves_what_is_loaded_out_of_collections() -> None:
     # In a process of its own: it holds for the whole process.
     program = "import gc; from api.commands.serve import settle; settle(); print(len(gc.get_objects()) < 1_000)"
     assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout == "True\n"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no arenas")
+@pytest.mark.parametrize(("first", "arenas"), [("share_memory_among_threads()", 1), ("pass", 5)])
+def test_threads_of_a_server_take_memory_from_one_place(first: str, arenas: int) -> None:
+    # In a process of its own, as above. The C library prints what it has, an element for each arena.
+    program = f"""
+import ctypes, threading
+from api.commands.serve import share_memory_among_threads
+{first}
+together = threading.Barrier(4)
+def work():
+    taken = bytes(2000)
+    together.wait()
+threads = [threading.Thread(target=work) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+libc = ctypes.CDLL(None)
+libc.fdopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(libc.fdopen(1, b"w"))
+libc.malloc_info(0, file)
+libc.fflush(file)
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "MALLOC_ARENA_MAX"}
+    run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, env=environment)
+    assert run.stdout.count("<heap nr=") == arenas
 
 
 def test_server_whose_grader_cannot_be_loaded_asks_for_a_restart(
