@@ -147,6 +147,15 @@ def _not_above(name: str, make: Callable[[Subject, random.Random], str | None]) 
     return Disturbance(name=name, demand=Demand.NOT_ABOVE, base=Base.RIGHT, make=make)
 
 
+def _dressed(name: str, make: Callable[[str, random.Random], str | None]) -> Disturbance:
+    """Return a disturbance of the words of a failing answer."""
+
+    def dressed(subject: Subject, rng: random.Random) -> str | None:
+        return None if subject.failing is None else make(subject.failing, rng)
+
+    return Disturbance(name=name, demand=Demand.NOT_ABOVE, base=Base.FAILING, make=dressed)
+
+
 def _fails(name: str, make: Callable[[Subject, random.Random], str | None], group: str = "") -> Disturbance:
     return Disturbance(name=name, demand=Demand.FAILS, base=Base.NONE, make=make, group=group)
 
@@ -184,6 +193,8 @@ DISTURBANCES: tuple[Disturbance, ...] = (
     _not_above("instruction to the marker added", lambda s, rng: f"{s.right} {rng.choice(gaming.INSTRUCTIONS)}"),
     _not_above("prose, 20,000 characters", lambda s, _: gaming.padded(s.right, gaming.PROSE)),
     _not_above("itself again, 20,000 characters", lambda s, _: gaming.padded(s.right, f" {s.right}")),
+    _dressed("failing answer, adverbs and hedges added", rewrites.hedge),
+    _dressed("failing answer, in frames that sound sure", gaming.framed),
     _fails("question", lambda s, _: s.item.question or None, "echo"),
     _after_failing("question beside a failing answer", lambda s, _: s.item.question or None, "echo"),
     _fails("keywords, comma list", lambda s, _: gaming.comma_list(s.terms), "heap"),

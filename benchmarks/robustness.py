@@ -112,7 +112,7 @@ def bank_subjects(bank: ItemBank) -> list[Subject]:
         right = [ref.text for ref in item.reference_answers] + [
             r.candidate_answer for r in dev if r.kind in ("complete", "terse")
         ]
-        failing = [r.candidate_answer for r in dev if r.kind == "wrong"]
+        failing = [r.candidate_answer for r in dev if r.kind in ("wrong", "contradiction")]
         other = items[(at + len(items) // 2) % len(items)]
         terms = tuple(dict.fromkeys(forms[0] for point in item.key_points for forms in point.keywords))
         found += [

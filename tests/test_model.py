@@ -6,11 +6,13 @@ Without it their tests are not there, and the summary of the run names the floor
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from benchmarks import gaming
 from benchmarks.accuracy import TARGETS, bank_results, by_item_and_kind, left_out_figures, share_in_order
 from grader import EmbeddingStore, Grader, ItemBank, OnnxEncoder
 from grader.verifier import OnnxVerifier
@@ -44,6 +46,22 @@ def test_complete_answers_stand_above_partial_ones_and_those_above_wrong_ones(
 @pytest.mark.parametrize("kinds", [("complete", "keyword_heap"), ("partial", "off_topic")])
 def test_gaming_stands_below_honest_answers(test_scores: dict[str, dict[str, list[float]]], kinds: tuple[str, str]) -> None:
     assert share_in_order(test_scores, kinds) >= 0.95
+
+
+def test_no_failing_answer_is_talked_into_a_pass_by_frames_that_sound_sure(real_grader: Grader, shipped_bank: ItemBank) -> None:
+    rng = random.Random(1)  # noqa: S311 no secret is at stake
+    failing = [
+        (item, response.candidate_answer)
+        for item in shipped_bank
+        for kind in ("wrong", "contradiction")
+        for response in [r for r in shipped_bank.responses[item.id] if r.split == "dev" and r.kind == kind][:1]
+    ]
+    plain = real_grader.grade_many(failing)
+    framed = real_grader.grade_many([(item, gaming.framed(answer, rng)) for item, answer in failing])
+    rises = [after.score - before.score for before, after in zip(plain, framed, strict=True)]
+    # While the fit of the verifier dressed right answers alone, the mean was .12, and 5 of the 60 passed.
+    assert sum(rises) / len(rises) <= 0.06
+    assert sum(result.score >= 0.5 for result in framed) <= 3
 
 
 if "GRADER_DATA_DIR" in os.environ:

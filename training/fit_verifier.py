@@ -1,6 +1,6 @@
 """Fit the verifier and write its weights file.
 
-    GRADER_DATA_DIR=<folder> python -m training.fit_verifier --output FILE [--pairs N] [--update-of FILE] [--start-from FILE]
+    GRADER_DATA_DIR=<folder> python -m training.fit_verifier --output FILE [--pairs N] [--seed N] [--update-of FILE ...]
 
 A cross-encoder over (what the candidate says, a statement of the item) that says entails, neutral or contradicts. It starts from
 the encoder's own weights; the word vectors stay as they are, so that the file holds the layers alone, at half precision.
@@ -58,7 +58,6 @@ _PROVENANCE = (
     "NLI (Glockner et al. 2018, CC BY-SA 4.0), rewrites of these made by rule, the key points of this repository's bank, and the "
     "statements in training/statements."
 )
-_SEED = 20261124
 # Elsewhere a product of 16 bits is made up of many steps and takes thirty times as long as one of 32.
 _HAS_SHORT_PRODUCTS = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
 
@@ -96,10 +95,11 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=220_000, help="pairs to show, repeats counted")
     parser.add_argument("--update-of", type=Path, help="weights of an earlier fit, of which an update is fitted")
     parser.add_argument("--start-from", type=Path, help="weights, or an update, of an earlier fit to go on from")
+    parser.add_argument("--seed", type=int, default=20261124, help="another one gives another fit to take the mean with")
     arguments = parser.parse_args()
     data_dir = Path(os.environ["GRADER_DATA_DIR"])
-    rng = random.Random(_SEED)  # noqa: S311 no secret is at stake
-    torch.manual_seed(_SEED)
+    rng = random.Random(arguments.seed)  # noqa: S311 no secret is at stake
+    torch.manual_seed(arguments.seed)
     folder = find_weights()
     model, batches = CrossEncoder(folder), Batches(folder)
     rounds = _rounds(data_dir, rng)

@@ -97,6 +97,15 @@ _CORRECTING_FRAMES = (
     "{t}. It is wrong to think that {o}.", "It is not that {o}; {t}.", "Many people think that {o}, but {t}.",
     "It is not true that {o}. {s}", "{s} It would be a mistake to believe that {o}.", "Contrary to the belief that {o}, {t}.",
 )  # fmt: skip
+_OPEN_FRAMES = (
+    "I do not know whether {t}.", "The question is whether {t}.", "It has to be shown whether {t}.", "Nobody is sure if {t}.",
+    "One may ask whether {t}.", "It would be interesting if {t}.", "Suppose that {t}.", "{s} Is that so?", "Is it that {t}?",
+)  # fmt: skip
+_BOTH_WAYS_FRAMES = (
+    "{s} Or {o}.", "Either {t} or {o}.", "It may be that {t}, or that {o}.", "Sometimes {t}, and sometimes {o}.",
+    "{s} On the other hand, {o}.", "{s} Maybe it is the other way round, and {o}.", "Perhaps {o}, perhaps {t}.",
+    "Depending on the case, {t} or {o}.",
+)  # fmt: skip
 _EMPTY_FRAMES = (
     "Talking about {0} always means talking about {1}, and {2} comes into it as well.",
     "{0} was studied for years before {1} and {2} became popular.",
@@ -224,6 +233,17 @@ def correct(text: str, mistake: str, rng: random.Random) -> str:
     return frame.format(s=text.rstrip(".!? ") + ".", t=inner(text).rstrip(".!? "), o=inner(mistake).rstrip(".!? "))
 
 
+def leave_open(text: str, rng: random.Random) -> str:
+    """Return the statement asked or supposed, and not made."""
+    return rng.choice(_OPEN_FRAMES).format(s=text.rstrip(".!? ") + ".", t=inner(text).rstrip(".!? "))
+
+
+def say_both_ways(text: str, opposite: str, rng: random.Random) -> str:
+    """Return the statement and its opposite side by side, so that neither is made."""
+    frame = rng.choice(_BOTH_WAYS_FRAMES)
+    return frame.format(s=text.rstrip(".!? ") + ".", t=inner(text).rstrip(".!? "), o=inner(opposite).rstrip(".!? "))
+
+
 def heap(text: str, rng: random.Random) -> str | None:
     """Return the content words of a statement in any order."""
     content = [w.text for w in words(text) if w.is_content]
@@ -236,10 +256,10 @@ def heap(text: str, rng: random.Random) -> str | None:
 def empty(text: str, rng: random.Random) -> str | None:
     """Return words of a text in sentences that say nothing, in no order or among small words; None if they are too few."""
     content = [w.text for w in words(text) if w.is_content]
-    if len(content) < 4:  # noqa: PLR2004 as for a heap
+    if len(content) < 3:  # noqa: PLR2004 as many as a frame holds
         return None
     way = rng.random()
-    if way < 0.6:  # noqa: PLR2004
+    if way < 0.6 or len(content) == 3:  # noqa: PLR2004 three words in another order may still say something
         frames = rng.sample(_EMPTY_FRAMES, rng.randint(1, 2))
         pool = rng.sample(content, len(content)) * len(frames)
         said = (frame.format(*pool[3 * at : 3 * at + 3]) for at, frame in enumerate(frames))

@@ -96,6 +96,12 @@ def test_heaps_hold_the_terms_and_need_enough_of_them() -> None:
     assert gaming.comma_list(TERMS[:7]) is gaming.jumble(TERMS[:7], rng()) is gaming.few(TERMS[:3], rng()) is None
 
 
+def test_frames_hold_every_sentence() -> None:
+    made = gaming.framed(RIGHT, rng())
+    assert "he switch opens the circuit because it makes a gap" in made
+    assert "hen 2 bulbs go out" in made
+
+
 def test_padding_fills_an_answer_to_its_limit() -> None:
     assert len(gaming.padded(RIGHT, gaming.PROSE)) == MAX_ANSWER_CHARS
     assert gaming.padded(RIGHT, gaming.PROSE).startswith(RIGHT)

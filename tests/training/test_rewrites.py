@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 
 import pytest
@@ -56,6 +57,14 @@ def test_a_hedge_keeps_every_word() -> None:
     for hedged in every(rewrites.hedge, "The switch is open."):
         assert hedged is not None
         assert {"switch", "is", "open"} <= set(hedged.lower().replace(".", "").replace(",", "").split())
+
+
+def test_a_statement_left_open_or_said_both_ways_keeps_every_word() -> None:
+    for made in every(rewrites.leave_open, "The switch is open."):
+        assert {"switch", "is", "open"} <= set(re.findall(r"\w+", str(made).lower()))
+    both = every(lambda text, rng: rewrites.say_both_ways(text, "The gate is shut.", rng), "The switch is open.")
+    assert "Either the switch is open or the gate is shut." in both
+    assert all({"switch", "open", "gate", "shut"} <= set(re.findall(r"\w+", str(made).lower())) for made in both)
 
 
 def test_a_heap_has_the_content_words_in_any_order() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from grader.cross_encoder import Relation
 from training.fit_verifier import STATEMENTS
 from training.verifier_pairs import draw_written, neighbours_of, plain_pairs, written_statements
 
+HEDGED = re.compile(r"^(I think|I believe|In my|Basically|Of course|Well,|In general|In other)|, (I think|of course)\.$")
+SET_OFF = re.compile(r"^(It is not (about|only)|Unlike|Not because|This is not|Without any|Rather than|No, )|nothing to do with")
 ROWS = [
     {
         "statement": f"The {one} opens the {other}.",
@@ -49,13 +52,29 @@ def test_a_round_has_every_written_pair_and_fewer_that_are_made_of_them(folder: 
 
 def test_a_right_answer_turned_round_or_called_false_contradicts_and_its_words_without_sense_say_nothing(folder: Path) -> None:
     statements = written_statements(folder)
-    drawn = [p for n in range(20) for p in draw_written(statements, neighbours_of(statements), random.Random(n))]  # noqa: S311
+    drawn = [p for n in range(400) for p in draw_written(statements, neighbours_of(statements), random.Random(n))]  # noqa: S311
     goal = "The switch opens the gate."
     by_text = {pair.premise: pair.relation for pair in drawn if pair.hypothesis == goal}
     assert by_text["The gate isn't opened by the switch."] is Relation.CONTRADICTS
     assert by_text["It is not true that the gate is opened by the switch"] is Relation.CONTRADICTS
     assert by_text["It is not true that there is a switch"] is Relation.NEUTRAL
     assert by_text["In my opinion, the gate is opened by the switch"] is Relation.ENTAILS
+    assert by_text["In my opinion, the switch does not open the gate"] is Relation.CONTRADICTS
+    assert by_text["I do not know whether the gate is opened by the switch."] is Relation.NEUTRAL
+    assert by_text["I do not know whether the switch does not open the gate."] is Relation.NEUTRAL
+
+
+@pytest.mark.parametrize("dress", [HEDGED, SET_OFF], ids=["hedged", "set-off"])
+def test_pairs_of_every_relation_are_dressed_alike(dress: re.Pattern[str]) -> None:
+    # Dressing must tell nothing of what is right, or whoever says "clearly" is.
+    statements = written_statements(STATEMENTS)[:600]
+    drawn = draw_written(statements, neighbours_of(statements), random.Random(1))  # noqa: S311 no secret is at stake
+    shares = []
+    for relation in Relation:
+        of_it = [pair for pair in drawn if pair.relation is relation]
+        shares.append(sum(dress.search(pair.premise) is not None for pair in of_it) / len(of_it))
+    assert min(shares) > 0.03
+    assert max(shares) < 1.4 * min(shares)
 
 
 def test_no_statement_is_both_fitted_on_and_held_out() -> None:
