@@ -9,8 +9,9 @@ from grader.text import has_words, words
 
 # A shorter question, such as "Osmosis", is what an answer is about, and may stand in it as a line of its own.
 _SHORTEST_ECHO_WORDS = 5
-# As sentences of their own: behind a stop or nothing, before a stop, a line's end or nothing. Bounded, as texts are hostile.
-_BEFORE = r"(?:\A|(?<=[.!?:;\n]))(?P<before>[\W_]{0,10}?)\b"
+# As sentences of their own: behind a stop or nothing, or with the question's own capital behind a word, as stops get left out;
+# and before a stop, a line's end or nothing. Bounded, as texts are hostile.
+_BEFORE = r"(?:\A|(?<=[.!?:;\n])|(?<=\s)(?=(?-i:%s)))(?P<before>[\W_]{0,10}?)\b"
 _BEHIND = r"\b[ \t\"'”’)\]]{0,10}(?:[.!?:;]{1,10}|(?=\s{0,10}(?:\n|\Z)))"
 
 
@@ -34,4 +35,5 @@ def _echo(question: str) -> re.Pattern[str] | None:
     found = [re.escape(word.text) for word in words(question)]
     if len(found) < _SHORTEST_ECHO_WORDS:
         return None
-    return re.compile(_BEFORE + r"[\W_]{1,10}".join(found) + _BEHIND, re.IGNORECASE)
+    before = _BEFORE % (found[0] if found[0][0].isupper() else r"(?!)")
+    return re.compile(before + r"[\W_]{0,10}".join(found) + _BEHIND, re.IGNORECASE)

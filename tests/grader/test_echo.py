@@ -18,6 +18,7 @@ QUESTION = "Why does water boil at 100 °C at sea level?"
         (f"Q: {QUESTION}\nA: It gets hot. {QUESTION}", "Q: A: It gets hot."),
         (f'"{QUESTION}" - it gets hot.', '" " - it gets hot.'),
         (f"It gets hot; {QUESTION.lower()}", "It gets hot;"),
+        (f"it gets hot {QUESTION}", "it gets hot"),
     ],
 )
 def test_the_question_is_passed_over_beside_an_answer(answer: str, said: str) -> None:
@@ -33,11 +34,16 @@ def test_the_question_is_passed_over_beside_an_answer(answer: str, said: str) ->
         f"{QUESTION} {QUESTION}",
         "Why does water boil at 90 °C at sea level? It gets hot.",
         "I know why does water boil at 100 °C at sea level and that is heat.",
+        f"it is known {QUESTION.lower()}",
         "It gets hot.",
     ],
 )
 def test_everything_else_stays(answer: str) -> None:
     assert without_echo(answer, QUESTION) == answer
+
+
+def test_words_of_the_question_may_stand_close_together() -> None:
+    assert without_echo("How far does light get in 10km/h? Far.", "How far does light get in 10km/h?").strip() == "Far."
 
 
 def test_a_question_of_few_words_is_what_answers_are_about() -> None:
