@@ -28,8 +28,7 @@ FROM python:3.11-slim
 RUN useradd --system --uid 10001 --user-group --home-dir /srv/grader --no-create-home grader
 COPY --from=build /srv/venv /srv/venv
 COPY --from=build --chown=grader:grader /srv/grader /srv/grader
-# Each thread would have an arena of its own to take memory from, and keep what it once took.
-ENV PATH=/srv/venv/bin:$PATH GRADER_HOME=/srv/grader PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MALLOC_ARENA_MAX=2
+ENV PATH=/srv/venv/bin:$PATH GRADER_HOME=/srv/grader PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001
 WORKDIR /srv/grader
 EXPOSE 8000

@@ -21,7 +21,7 @@ _NONSENSE = (
     "This shows how {0} and {1} are both about {2}.",
 )
 _NONSENSE_SENTENCES = 3
-# Nothing is said by any of them, however sure it sounds. None is among the rewrites that the verifier is fitted on.
+# Nothing is said by any of them, however sure it sounds. None stands so among the rewrites that the verifier is fitted on.
 _FRAMES = (
     "Surely, {t}.",
     "It is well known that {t}.",

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from grader.text import has_words
+
 _BLOCK = "address|article|blockquote|dd|div|dl|dt|figure|h[1-6]|li|ol|p|pre|section|table|tbody|td|th|thead|tr|ul"
 _INLINE = "a|abbr|b|big|cite|code|del|em|font|i|ins|kbd|mark|q|s|samp|small|span|strike|strong|sub|sup|tt|u|var"
 # Bounds keep a hostile text from being read again and again.
@@ -47,7 +49,7 @@ def undecorated(text: str) -> str:
     plain = _ENTITY.sub(lambda found: _blank(found, _ENTITIES[found[0]]), _COMMENT.sub(_blank, plain))
     plain = _TICKS.sub(_blank, _LINK.sub(_around, plain))
     plain = _EMOJI.sub(" ", _LOW_LINES.sub(_around, _STARS.sub(_around, plain)))
-    return plain if any(c.isalnum() for c in plain) else text
+    return plain if has_words(plain) else text
 
 
 def _without_tags(text: str) -> str:

@@ -13,8 +13,6 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from grader.decoration import undecorated
-
 MAX_ANSWER_CHARS = 20_000
 _MAX_TEXT_CHARS = 5_000
 
@@ -32,7 +30,7 @@ def _is_storable(text: str) -> str:
 
 def _says_something(text: str) -> str:
     """Refuse a text without a letter or digit, which nothing can be compared with."""
-    if not any(c.isalnum() for c in undecorated(text)):
+    if not any(c.isalnum() for c in text):
         raise ValueError("must hold at least one letter or digit")
     return text
 

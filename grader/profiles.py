@@ -258,21 +258,14 @@ def item_texts(item: Gradable) -> list[str]:
     return list(dict.fromkeys(map(undecorated, found)))
 
 
-def profile_text(text: str, lookup: Lookup, *, written: str | None = None) -> TextProfile:
-    """Return a text's profile; a text without letters or digits has a zero vector and no clause.
-
-    Args:
-        text: What is to be read.
-        lookup: Returns the vectors of what `passages` returned of it.
-        written: What was written, if that is something else.
-    """
-    written = text if written is None else written
+def profile_text(text: str, lookup: Lookup) -> TextProfile:
+    """Return a text's profile; a text without letters or digits has a zero vector and no clause."""
     spans = tuple(clauses(text)[:MAX_CLAUSES])
     whole = lookup(Passage.whole(text))
     if not spans:
-        return TextProfile(written=written, text=text, vector=whole * 0, clauses=(), vectors=whole[None, :][:0])
+        return TextProfile(written=text, text=text, vector=whole * 0, clauses=(), vectors=whole[None, :][:0])
     vectors = np.stack([lookup(Passage(text, span.start, span.end)) for span in spans])
-    return TextProfile(written=written, text=text, vector=whole, clauses=spans, vectors=vectors)
+    return TextProfile(written=text, text=text, vector=whole, clauses=spans, vectors=vectors)
 
 
 def profile_item(item: Gradable, lookup: Lookup, words_of: WordLookup) -> ItemProfile:

@@ -224,24 +224,24 @@ def hedge(text: str, rng: random.Random) -> str:
 
 def contrast(text: str, other_words: str, rng: random.Random) -> str:
     """Return the statement beside a denial of something else."""
-    return rng.choice(_CONTRAST_FRAMES).format(s=text.rstrip(".!? ") + ".", t=inner(text).rstrip(".!? "), w=other_words)
+    return rng.choice(_CONTRAST_FRAMES).format(s=_alone(text), t=_within(text), w=other_words)
 
 
 def correct(text: str, mistake: str, rng: random.Random) -> str:
     """Return the statement beside a denial of a mistake."""
     frame = rng.choice(_CORRECTING_FRAMES)
-    return frame.format(s=text.rstrip(".!? ") + ".", t=inner(text).rstrip(".!? "), o=inner(mistake).rstrip(".!? "))
+    return frame.format(s=_alone(text), t=_within(text), o=_within(mistake))
 
 
 def leave_open(text: str, rng: random.Random) -> str:
     """Return the statement asked or supposed, and not made."""
-    return rng.choice(_OPEN_FRAMES).format(s=text.rstrip(".!? ") + ".", t=inner(text).rstrip(".!? "))
+    return rng.choice(_OPEN_FRAMES).format(s=_alone(text), t=_within(text))
 
 
 def say_both_ways(text: str, opposite: str, rng: random.Random) -> str:
     """Return the statement and its opposite side by side, so that neither is made."""
     frame = rng.choice(_BOTH_WAYS_FRAMES)
-    return frame.format(s=text.rstrip(".!? ") + ".", t=inner(text).rstrip(".!? "), o=inner(opposite).rstrip(".!? "))
+    return frame.format(s=_alone(text), t=_within(text), o=_within(opposite))
 
 
 def heap(text: str, rng: random.Random) -> str | None:
@@ -312,6 +312,16 @@ def inner(text: str) -> str:
     """Return a statement as it stands inside a sentence: its first letter small, unless it begins a name."""
     bare = text.strip()
     return bare if (len(bare) > 1 and bare[1].isupper()) or bare.startswith("I ") else bare[:1].lower() + bare[1:].rstrip(". ")
+
+
+def _alone(text: str) -> str:
+    """Return a statement as a sentence of its own."""
+    return text.rstrip(".!? ") + "."
+
+
+def _within(text: str) -> str:
+    """Return a statement as it stands inside a sentence that goes on behind it."""
+    return inner(text).rstrip(".!? ")
 
 
 def _verb_base(found: re.Match[str], text: str) -> str | None:

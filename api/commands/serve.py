@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -15,6 +13,7 @@ import click
 import uvicorn
 
 from api.access import is_loopback
+from api.commands.memory import share_memory_among_threads
 from api.commands.options import explained
 from api.keys import has_keys
 from api.settings import Settings
@@ -28,8 +27,6 @@ _GRACE_S = 20
 # How long a thread that grades may keep the others from running, and with them the one that answers health checks; Python's own
 # five milliseconds add up with every request in progress.
 _TURN_S = 0.001
-# What `mallopt` of glibc calls the number of arenas that threads take memory from.
-_M_ARENA_MAX = -8
 
 
 class KeylessAddressError(GraderError):
@@ -81,12 +78,6 @@ def serve(host: str, port: int, bank_dir: Path | None, home: Path | None) -> Non
     sys.setswitchinterval(_TURN_S)
     share_memory_among_threads()
     Server(config).run()
-
-
-def share_memory_among_threads() -> None:
-    """Let all threads take memory from one arena, where the C library is glibc: each one of its own keeps what is free in it."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def settle() -> None:

@@ -97,7 +97,7 @@ def test_threads_of_a_server_take_memory_from_one_place(first: str, arenas: int)
     # In a process of its own, as above. The C library prints what it has, an element for each arena.
     program = f"""
 import ctypes, threading
-from api.commands.serve import share_memory_among_threads
+from api.commands.memory import share_memory_among_threads
 {first}
 together = threading.Barrier(4)
 def work():
