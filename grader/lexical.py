@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
+from typing import TypeVar
 
 from rapidfuzz.distance import OSA
 
@@ -25,10 +26,11 @@ _LONGEST_ACRONYM = 6
 
 # Distinct words whose nearest misspelling a text remembers. An item's texts live as long as the process and are asked for the
 # words of every answer.
-_REMEMBERED = 200
+_REMEMBERED = 32
 
+T = TypeVar("T")
 # Words by their first letter: each with its first position in the text and the slips it may hold.
-_Candidates = dict[str, list[tuple[str, int, int]]]
+_Candidates = dict[str, tuple[tuple[str, int, int], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,7 @@ class WordIndex:
     def __init__(self, text_words: Sequence[Word]) -> None:
         """Index the words of a text, in their order."""
         self.words = tuple(text_words)
-        self._at: dict[str, list[int]] = {}
-        for position, word in enumerate(self.words):
-            self._at.setdefault(word.stem, []).append(position)
+        self._at = _grouped([(word.stem, position) for position, word in enumerate(self.words)])
         self._fuzzy: dict[tuple[str, bool], int | None] = {}
 
     @classmethod
@@ -182,12 +182,12 @@ class WordIndex:
                     tightest = min(chosen), max(chosen)
         return tightest
 
-    def _positions(self, wanted: Word) -> list[int]:
+    def _positions(self, wanted: Word) -> tuple[int, ...]:
         at = self._at.get(wanted.stem)
         if at is not None:
             return at
         found = self.find_word(wanted)
-        return [] if found is None else self._at[self.words[found].stem]
+        return () if found is None else self._at[self.words[found].stem]
 
     def _abbreviated(self, phrase: Phrase) -> tuple[int, int] | None:
         if phrase.initials is None or not self._acronyms:
@@ -213,12 +213,20 @@ class WordIndex:
         return None
 
     @cached_property
-    def _pairs(self) -> dict[str, list[int]]:
+    def _pairs(self) -> dict[str, tuple[int, ...]]:
         """The positions of pairs of neighbours by the first letter that their stem has if they are written as one word."""
-        pairs: dict[str, list[int]] = {}
-        for at, (one, other) in enumerate(pairwise(self.words)):
-            pairs.setdefault(_first_letter(one.text + other.text), []).append(at)
-        return pairs
+        return _grouped([(_first_letter(one.text + other.text), at) for at, (one, other) in enumerate(pairwise(self.words))])
+
+
+def _grouped(pairs: Sequence[tuple[str, T]]) -> dict[str, tuple[T, ...]]:
+    """Return what goes with each key, in its order.
+
+    In tuples: what items keep of their words would take a garbage collection as long again in lists.
+    """
+    groups: dict[str, list[T]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return {key: tuple(values) for key, values in groups.items()}
 
 
 def _first_letter(word: str) -> str:
@@ -229,12 +237,7 @@ def _first_letter(word: str) -> str:
 
 def _candidates(present: Mapping[str, int]) -> _Candidates:
     """Return the words that may hold a slip by their first letter: each with its first position and the slips allowed."""
-    found: _Candidates = {}
-    for word, at in present.items():
-        slips = slips_allowed(word)
-        if slips:
-            found.setdefault(word[0], []).append((word, at, slips))
-    return found
+    return _grouped([(word[0], (word, at, slips)) for word, at in present.items() if (slips := slips_allowed(word))])
 
 
 def _misspelt(wanted: str, candidates: _Candidates) -> int | None:
