@@ -16,7 +16,7 @@ from cachetools import TTLCache
 
 from grader import Gradable, Grader, GradingResult
 
-_KEPT = 512
+_KEPT = 256
 _KEPT_S = 600.0
 # Longer answers hardly come twice, and their results quote them.
 _LONGEST_KEPT_CHARS = 4_000

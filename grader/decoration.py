@@ -32,7 +32,7 @@ _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u2793\u27b0\u27bf\u2b1b\u2b1c
 _ANY = re.compile(rf"[<&\[`*_]|{_EMOJI.pattern}")
 
 
-@lru_cache(maxsize=500)
+@lru_cache(maxsize=50)
 def undecorated(text: str) -> str:
     """Return a text with spaces in the place of its markup and emoji; a tag that ends a paragraph leaves a new line.
 

@@ -97,7 +97,7 @@ def negations(text: str) -> int:
     return len(framed) + sum(not _overlaps(found, idle) for found in _NEGATION.finditer(text))
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=200)
 def is_negated(text: str) -> bool:
     """Tell whether the denials of a text leave it denied: an odd number of them does."""
     return negations(text) % 2 == 1
@@ -112,7 +112,7 @@ def is_retraction(sentence: str) -> bool:
     return _RETRACTION.fullmatch(sentence.strip()) is not None
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=200)
 def is_contrast(sentence: str) -> bool:
     """Tell whether a sentence denies one thing to set off another.
 
@@ -131,7 +131,7 @@ def _overlaps(found: re.Match[str], stretches: list[tuple[int, int]]) -> bool:
     return any(start < found.end() and found.start() < end for start, end in stretches)
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=200)
 def _framed(text: str) -> tuple[tuple[int, int], ...]:
     """Return the stretches that a frame or what follows says are not so."""
     stretches = []
@@ -173,7 +173,7 @@ def _denials(text: str) -> list[tuple[int, int]]:
     return stretches
 
 
-@lru_cache(maxsize=2_000)
+@lru_cache(maxsize=1_000)
 def signed_words(text: str) -> dict[str, int]:
     """Return the stems of a text's content words with +1 where they are affirmed and -1 where they are denied.
 
@@ -203,7 +203,7 @@ def opposites() -> dict[str, frozenset[str]]:
     return {key: frozenset(values) for key, values in table.items()}
 
 
-@lru_cache(maxsize=4_000)
+@lru_cache(maxsize=1_000)
 def opposites_of(word: str) -> frozenset[str]:
     """Return the stems that say the opposite of a stem: those of the list, and those with another beginning.
 

@@ -67,7 +67,7 @@ def _classes(text: str) -> Iterator[str]:
     yield _STOP
 
 
-@lru_cache(maxsize=4_000)
+@lru_cache(maxsize=2_000)
 def _class(word: str) -> str:
     if word in function_words():
         return word
