@@ -11,7 +11,7 @@ import re
 from functools import cache
 
 from grader.polarity import opposites
-from grader.text import clauses, stem, word_list, words
+from grader.text import Word, clauses, stem, word_list, words
 
 _AUXILIARIES = re.compile(r"\b(is|are|was|were|can|will|should|would|could|must|may|might)\b(?! not|n['’]t)", re.IGNORECASE)
 _DENIALS = re.compile(r"\s*\b(?:does|do|did) not\b|\s*\bnot\b|(?<=\w)n['’]t\b|\bnever\s", re.IGNORECASE)
@@ -163,7 +163,7 @@ def frame_denial(text: str, rng: random.Random) -> str:
 
 def oppose(text: str, rng: random.Random) -> str | None:
     """Return the statement with one word replaced by its opposite."""
-    spots = [(w, sorted(opposites()[w.stem])) for w in words(text) if w.stem in opposites()]
+    spots = [(w, sorted(opposites()[w.stem])) for w in words(text) if w.stem in opposites() and _is_form_of_listed(w)]
     turned = [w for w in words(text) if w.text.lower() in _TURNED]
     if turned and (not spots or rng.random() < 0.3):  # noqa: PLR2004
         word = rng.choice(turned)
@@ -177,7 +177,8 @@ def oppose(text: str, rng: random.Random) -> str | None:
 
 def change_number(text: str, rng: random.Random) -> str | None:
     """Return the statement with one number replaced by another."""
-    numerals = [w for w in words(text) if w.text.lower() in _NUMERALS]
+    # "One" is mostly no number: "one can see", "the other one".
+    numerals = [w for w in words(text) if w.text.lower() in _NUMERALS[1:]]
     figures = list(_NUMBER.finditer(text))
     if figures and (not numerals or rng.random() < 0.5):  # noqa: PLR2004
         spot = rng.choice(figures)
@@ -361,6 +362,20 @@ def _written_forms() -> dict[str, set[str]]:
         for word in pair.split("/"):
             forms.setdefault(stem(word), set()).add(word)
     return forms
+
+
+def _is_form_of_listed(word: Word) -> bool:
+    """Tell whether a word is one of the list of opposites or a form of it; "terminal" only has the stem of "terminate"."""
+    return any(word.text.lower() in _inflected(form) for form in _written_forms()[word.stem])
+
+
+@cache
+def _inflected(form: str) -> frozenset[str]:
+    """Return a word and what its endings make of it, as far as they are regular."""
+    short = form.removesuffix("e")
+    made = {form + ending for ending in ("", "s", "es", "ly")} | {short + ending for ending in ("ing", "ed")}
+    made |= {form + form[-1] + ending for ending in ("ing", "ed")}
+    return frozenset(made | {form.removesuffix("y") + ending for ending in ("ies", "ied")})
 
 
 def _in_the_form_of(word: str, others: list[str], rng: random.Random) -> str:

@@ -53,6 +53,16 @@ def test_a_statement_is_turned_round(rewrite: Rewrite, text: str, expected: str)
     assert expected in every(rewrite, text)
 
 
+@pytest.mark.parametrize("text", ["The terminal has two units.", "The optimiser minds its own business."])
+def test_a_word_that_only_has_the_stem_of_one_with_an_opposite_is_left(text: str) -> None:
+    assert every(rewrites.oppose, text) == {None}
+
+
+@pytest.mark.parametrize("text", ["One can see it.", "The other one checks it."])
+def test_one_is_no_number_to_change(text: str) -> None:
+    assert every(rewrites.change_number, text) == {None}
+
+
 def test_a_hedge_keeps_every_word() -> None:
     for hedged in every(rewrites.hedge, "The switch is open."):
         assert hedged is not None
