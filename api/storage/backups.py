@@ -9,7 +9,8 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import URL, inspect
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import inspect
 
 from api.storage import migrations
 from api.storage.database import Database
@@ -33,7 +34,7 @@ def backup(database: Database, file: Path) -> None:
         if database.is_sqlite:
             _copy_sqlite(_path(database), file)
         else:
-            _run("pg_dump", database.url, "--no-owner", "--no-privileges", f"--file={file}")
+            _run("pg_dump", database, "--no-owner", "--no-privileges", f"--file={file}")
     except BackupError:
         file.unlink(missing_ok=True)
         raise
@@ -56,7 +57,7 @@ def restore(database: Database, file: Path) -> None:
         database.close()
         _copy_sqlite(file, _path(database))
     else:
-        _run("psql", database.url, "--quiet", "--no-psqlrc", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--file={file}")
+        _run("psql", database, "--quiet", "--no-psqlrc", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--file={file}")
     if migrations.current(database) is None:
         raise BackupError(f"{file} is no backup of this program's database.")
     migrations.upgrade(database)
@@ -86,20 +87,22 @@ def _check_sqlite(file: Path) -> None:
         raise BackupError(f"{file} is no whole backup of this program's database.")
 
 
-def _run(program: str, url: URL, *arguments: str) -> None:
-    """Run a program of PostgreSQL on a database. The password goes by the environment, where other users cannot read it."""
+def _run(program: str, database: Database, *arguments: str) -> None:
+    """Run a program of PostgreSQL on a database, which it is told of by all that the address says.
+
+    The password goes by the environment, where other users cannot read it.
+    """
     found = shutil.which(program)
     if found is None:
         raise BackupError(f"{program} is not installed; it comes with PostgreSQL's client programs.")
-    stated = {
-        "PGHOST": url.host,
-        "PGPORT": url.port,
-        "PGUSER": url.username,
-        "PGPASSWORD": url.password,
-        "PGDATABASE": url.database,
-    }
-    environment = {**os.environ, **{name: str(value) for name, value in stated.items() if value}}
-    done = subprocess.run([found, *arguments], env=environment, capture_output=True, text=True, check=False)  # noqa: S603 a fixed program
+    # What the engine connects with; what is no text or number in it is for the library in between.
+    connects_with = database.engine.dialect.create_connect_args(database.url)[1]
+    stated = {name: value for name, value in connects_with.items() if isinstance(value, str | int)}
+    environment = dict(os.environ)
+    if "password" in stated:
+        environment["PGPASSWORD"] = str(stated.pop("password"))
+    address = f"--dbname={make_conninfo('', **stated)}"
+    done = subprocess.run([found, address, *arguments], env=environment, capture_output=True, text=True, check=False)  # noqa: S603 a fixed program
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
         raise BackupError(f"{program} failed: {reason.rstrip('.')}.")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import select
 
 from api.storage import backups, migrations
@@ -85,6 +86,21 @@ def test_database_of_another_program_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="no whole backup of this program's database"):
         backups.restore(target, tmp_path / "copy")
     target.close()
+
+
+def test_program_is_told_all_that_the_address_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = tmp_path / "told"
+    program = tmp_path / "pg_dump"
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$1" "$PGPASSWORD" > {told}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    address = "postgresql://me:se%20cret@/marks?host=10.0.0.7&port=5999&sslmode=require"
+    backups.backup(Database(parse_url(address)), tmp_path / "copy")
+    stated, secret = told.read_text().splitlines()
+    assert conninfo_to_dict(stated.removeprefix("--dbname=")) == {
+        "user": "me", "dbname": "marks", "host": "10.0.0.7", "port": "5999", "sslmode": "require"
+    }  # fmt: skip
+    assert secret == "se cret"  # noqa: S105 of no database
 
 
 def test_missing_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
