@@ -22,7 +22,8 @@ _MOST_PLACES = 32
 
 def _is_rate_limit(text: str) -> str:
     """Refuse what is no limit, such as `600/minute` is one."""
-    limits.parse(text)
+    if limits.parse(text).amount < 1:
+        raise ValueError("it lets nothing pass; revoke the key instead")
     return text
 
 

@@ -31,7 +31,7 @@ def _rate_limit(_: click.Context, __: click.Parameter, value: str | None) -> str
     try:
         return None if value is None else str(TypeAdapter(RateLimit).validate_python(value))
     except ValidationError as error:
-        raise click.BadParameter("it is written as in 600/minute") from error
+        raise click.BadParameter("it is written as in 600/minute, and lets something pass") from error
 
 
 def _tenant(_: click.Context, __: click.Parameter, value: str) -> str:

@@ -102,6 +102,7 @@ def test_key_is_rotated_and_revoked_by_its_prefix(address: str, capsys: pytest.C
     [
         ["--tenant", "North!"],
         ["--rate-limit", "much"],
+        ["--rate-limit", "0/minute"],
         ["--scope", "all"],
         ["--days", "0"],
         ["--tenant", ""],
