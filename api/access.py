@@ -32,6 +32,7 @@ _TOKEN_RATE = "60/minute"  # noqa: S105 a rate, and no token
 # Where a page's own look-up leaves who is asking.
 ENTERED = "access"
 BEARER = HTTPBearer(auto_error=False, description="A key as `grader keys create` shows it.")
+_SET_BY_PROXIES = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"})
 _NO_KEYS = (
     "The service has no keys yet, and without keys it answers programs of its own machine only. "
     "Run `grader keys create` there, and send the key with the header Authorization: Bearer KEY."
@@ -231,7 +232,7 @@ def _is_of_this_machine(request: Request) -> bool:
     return (
         is_loopback(address)
         and is_loopback(named)
-        and not {"forwarded", "x-forwarded-for"} & set(request.headers)
+        and not _SET_BY_PROXIES & set(request.headers)
         and (origin is None or origin in welcome or "*" in welcome)
     )
 

@@ -50,10 +50,24 @@ def test_first_run_says_that_there_are_no_keys(settings: Settings, database: Dat
         (LOOPBACK, {"host": "[::1"}),
         (LOOPBACK, {"x-forwarded-for": "192.0.2.7"}),
         (LOOPBACK, {"forwarded": "for=192.0.2.7"}),
+        (LOOPBACK, {"x-real-ip": "192.0.2.7"}),
+        (LOOPBACK, {"via": "1.1 proxy"}),
         (LOOPBACK, {"origin": "https://other.example"}),
         (LOOPBACK, {"origin": "null"}),
     ],
-    ids=["other-address", "rebound", "lookalike", "no-name", "broken-name", "proxied", "forwarded", "other-site", "no-site"],
+    ids=[
+        "other-address",
+        "rebound",
+        "lookalike",
+        "no-name",
+        "broken-name",
+        "proxied",
+        "forwarded",
+        "real-ip",
+        "via",
+        "other-site",
+        "no-site",
+    ],
 )
 def test_without_keys_nobody_else_is_answered(
     service: TestClient, assert_problem: AssertProblem, base: str, headers: dict[str, str]
