@@ -71,7 +71,13 @@ class Mapping(BaseModel):
 class JobOptions(Mapping):
     """What a job is called, how its table is to be read, and what becomes of the results."""
 
-    name: str = Field(default="", max_length=MAX_NAME_CHARS, description="A name of your own.", examples=["Spring exam"])
+    name: str = Field(
+        default="",
+        max_length=MAX_NAME_CHARS,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="A name of your own.",
+        examples=["Spring exam"],
+    )
     bank_id: Slug = Field(default="shipped", description="The bank of the items.")
     store: bool | None = Field(
         default=None, description="Whether to store each result by itself, for reviews; what the key says if left out."

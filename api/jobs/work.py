@@ -44,6 +44,7 @@ _HASTY_ATTEMPTS = 3
 # Where a field is that cannot be read, as the first part of its place.
 ROW = "row"
 FAILED_ALONE = "The row could not be graded; the server's log says why."
+OTHER_BANK = "bank_id names another bank than that of the job; a job is for one bank."
 GIVEN_UP = "The row was given up: grading it ended the worker."
 logger = logging.getLogger(__name__)
 
@@ -222,6 +223,9 @@ def _read(items: Items, task: _Task, row: Row) -> tuple[GradeRequest, HeldAgains
     """Return a row with what it is to be held against, or a sentence that says why it cannot be."""
     if row.problem is not None:
         return row.problem
+    if row.values.get("bank_id") not in (None, "", task.bank_id):
+        # Both banks may have an item with the id.
+        return OTHER_BANK
     read = read_row(items, {"bank_id": task.bank_id, **task.mapping.asked(row.values)}, (ROW,))
     return read.detail if isinstance(read, Problem) else read
 

@@ -17,6 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from sqlalchemy.exc import OperationalError
+from starlette.requests import ClientDisconnect
 
 from api import access, examples, idempotency
 from api.access import AccessDep
@@ -187,12 +188,20 @@ def delete_job(jobs: JobsDep, job_id: JobId) -> Deleted:
 
 
 async def _save(request: Request, file: FilePath) -> bytes:
-    """Write a body to disk as it comes, and return its SHA-256."""
+    """Write a body to disk as it comes, and return its SHA-256.
+
+    Raises:
+        MalformedBodyError: If the client goes before its end.
+    """
     digest = hashlib.sha256()
     with file.open("wb") as out:
-        async for block in request.stream():
-            digest.update(block)
-            await run_in_threadpool(out.write, block)
+        try:
+            async for block in request.stream():
+                digest.update(block)
+                await run_in_threadpool(out.write, block)
+        except ClientDisconnect:
+            # Nobody reads this any more, but it stands in the log and is counted: no fault of the server.
+            raise MalformedBodyError(400, "The body broke off.") from None
     return digest.digest()
 
 
@@ -211,6 +220,8 @@ def _as_lines(file: FilePath) -> FilePath:
     except (ValueError, RecursionError) as error:
         raise MalformedBodyError(400, "The body is not JSON that can be read.") from error
     if isinstance(rows, dict):
+        if surplus := sorted(rows.keys() - {"rows"}):
+            raise InvalidTableError(f"Beside rows the body holds {surplus[0]!r}; the options of a job stand in its address.")
         rows = rows.get("rows")
     if not isinstance(rows, list):
         raise InvalidTableError("The body is no list of rows, nor an object with one as rows.")

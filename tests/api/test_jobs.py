@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 from dbos import DBOS
 from dbos import error as dbos_error
 from fastapi.testclient import TestClient
+from starlette.types import Message
 
 from api.jobs.chunks import CHUNK_ROWS
 from api.jobs.engine import ChunkError, Engine, _grade_rows
@@ -104,6 +106,13 @@ def test_list_is_graded_in_its_order_with_bad_rows_in_their_place(
     assert (unknown["student"], "no-such-item" in unknown["problem"]) == (2, True)
     assert blank["result"]["score"] == 0
     assert (missing["student"], "candidate_answer" in missing["problem"]) == (4, True)
+
+
+def test_row_for_another_bank_than_that_of_the_job_gets_a_problem(service: TestClient, engine: Engine) -> None:
+    job = queued(service, [{**ROWS[0], "bank_id": "physics"}, {**ROWS[0], "bank_id": "shipped"}, {**ROWS[0], "bank_id": ""}])
+    assert until(service, job["id"])["rows_failed"] == 1
+    other, *_ = lines(service.get(f"/v1/jobs/{job['id']}/results?format=jsonl"))
+    assert "bank_id names another bank" in other["problem"]
 
 
 def test_file_comes_back_as_the_command_line_writes_it(
@@ -352,7 +361,8 @@ def test_job_whose_rows_were_lost_is_stopped(service: TestClient, engine: Engine
         ("item_id,candidate_answer\n", CSV, "The table has no rows."),
         ("", CSV, "The table lacks the column 'item_id'; its columns are none."),
         (b"no parquet", PARQUET, "The table is not a Parquet file"),
-        ('{"a": 1}', {"content-type": "application/json"}, "The body is no list of rows"),
+        ("{}", {"content-type": "application/json"}, "The body is no list of rows"),
+        ('{"rows": [], "store": true}', {"content-type": "application/json"}, "Beside rows the body holds 'store'"),
         ("[]", {"content-type": "application/json"}, "The table has no rows."),
     ],
 )
@@ -371,10 +381,33 @@ def test_other_bodies_are_refused(service: TestClient, assert_problem: AssertPro
     assert_problem(service.post("/v1/jobs?bank_id=nowhere", json=ROWS), 404, "bank-not-found")
     assert_problem(service.post("/v1/jobs?item_id=nothing", json=ROWS), 404, "item-not-found")
     assert_problem(service.post("/v1/jobs?surplus=1", json=ROWS), 422, "invalid-request")
+    assert_problem(service.post("/v1/jobs?name=b%00c", json=ROWS), 422, "invalid-request")
     too_long = json.dumps([{**ROWS[0], "note": "x" * 8_000_000}])
     assert_problem(
         service.post("/v1/jobs", content=too_long, headers={"content-type": "application/json"}), 413, "body-too-large"
     )
+
+
+def test_upload_that_breaks_off_is_no_fault_of_the_server(service: TestClient) -> None:
+    first: Message = {"type": "http.request", "body": b"item_id,", "more_body": True}
+    gone: Message = {"type": "http.disconnect"}
+    came = chain([first], repeat(gone))
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return next(came)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": "/v1/jobs", "raw_path": b"/v1/jobs", "query_string": b"", "scheme": "http",
+        "headers": [(b"host", b"127.0.0.1"), (b"content-type", b"text/csv")], "server": ("127.0.0.1", 80), "client": None,
+        "state": service.app_state,
+    }  # fmt: skip
+    assert service.portal is not None
+    service.portal.call(service.app, scope, receive, send)
+    assert sent[0]["status"] == 400
 
 
 def test_upload_may_be_larger_than_other_bodies(service: TestClient) -> None:
