@@ -24,6 +24,9 @@ from api.storage.tables import JobChunk, Result
 from grader import ItemBank, default_bank_dir
 
 Process = subprocess.Popen[bytes]
+# What works on jobs: a server too.
+WORKER = ("worker",)
+SERVER = ("serve", "--port", "0")
 ROWS = 450
 FEW_ROWS = 200
 # Pauses between tries last two minutes all in all; a test need not wait for them.
@@ -39,16 +42,17 @@ runpy.run_module("grader", run_name="__main__", alter_sys=True)
 
 
 @contextmanager
-def workers(database: Database, home: Path, count: int, *, before: str = "") -> Iterator[list[Process]]:
+def workers(database: Database, home: Path, count: int, *, servers: int = 0, before: str = "") -> Iterator[list[Process]]:
     """Run workers of the command line; who gets hold of the list may replace those that are gone.
 
     Args:
         database: Where the jobs are.
         home: The folder with the prepared encoder.
         count: How many.
+        servers: How many of them, the first ones, are servers.
         before: What each process is to do before anything else, as a program.
     """
-    running = [start(database, home, before=before) for _ in range(count)]
+    running = [start(database, home, SERVER if n < servers else WORKER, before=before) for n in range(count)]
     try:
         yield running
     finally:
@@ -57,9 +61,9 @@ def workers(database: Database, home: Path, count: int, *, before: str = "") -> 
             process.wait()
 
 
-def start(database: Database, home: Path, *, before: str = "") -> Process:
+def start(database: Database, home: Path, kind: tuple[str, ...] = WORKER, *, before: str = "") -> Process:
     environment = {**os.environ, "GRADER_DATABASE_URL": database.url.render_as_string(hide_password=False)}
-    command = [sys.executable, "-c", before + _RUN, "worker", "--home", str(home)]
+    command = [sys.executable, "-c", before + _RUN, *kind, "--home", str(home)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

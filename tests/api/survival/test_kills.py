@@ -1,4 +1,4 @@
-"""A job outlives those who work on it: workers are killed at random points, and the results are those of a quiet run."""
+"""A job outlives those at work on it: a server and a worker are killed at random points; its results are those of a quiet run."""
 
 from __future__ import annotations
 
@@ -8,18 +8,30 @@ from pathlib import Path
 
 from api.keys import KEYLESS
 from api.storage.database import Database, Store
-from tests.api.survival.processes import ROWS, done, is_finished, results, start, stored_attempts, take_in, wait_for, workers
+from tests.api.survival.processes import (
+    ROWS,
+    SERVER,
+    WORKER,
+    done,
+    is_finished,
+    results,
+    start,
+    stored_attempts,
+    take_in,
+    wait_for,
+    workers,
+)  # fmt: skip
 
 KILLS = 20
 
 
-def test_no_row_is_lost_or_graded_twice_though_workers_are_killed_twenty_times(
+def test_no_row_is_lost_or_graded_twice_though_those_at_work_are_killed_twenty_times(
     database: Database, grader_home: Path, source: Path, quiet: Path
 ) -> None:
     store = Store(database, KEYLESS.tenant_id)
     jobs = [take_in(store, source)]
     choice = random.Random(7)  # noqa: S311 a test that fails is to fail again
-    with workers(database, grader_home, 2) as running:
+    with workers(database, grader_home, 2, servers=1) as running:
         for _ in range(KILLS):
             if is_finished(store, jobs[-1]):
                 # There has to be something to lose at every kill.
@@ -29,7 +41,7 @@ def test_no_row_is_lost_or_graded_twice_though_workers_are_killed_twenty_times(
             victim = choice.randrange(len(running))
             running[victim].kill()
             running[victim].wait()
-            running[victim] = start(database, grader_home)
+            running[victim] = start(database, grader_home, WORKER if victim else SERVER)
         wait_for(lambda: all(is_finished(store, job_id) for job_id in jobs))
     for job_id in jobs:
         assert results(store, job_id) == quiet.read_bytes()
