@@ -205,8 +205,9 @@ REGRADES: dict[str, Example] = {
 REGRADE_REPORT: dict[str, Any] = {
     "item_version": "3",
     "stored": True,
-    "affected": 42,
-    "graded": 42,
+    "affected": 242,
+    "graded": 200,
+    "next_cursor": STORED_RESULT["replaces_id"],
     "differences": [
         {
             "result_id": STORED_RESULT["replaces_id"],

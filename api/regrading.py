@@ -17,9 +17,10 @@ from api.results import keep_items, worth_of_a_look
 from api.storage.columns import new_id
 from api.storage.database import Store
 from api.storage.tables import Result
+from api.stored import RowId
 from grader import Grader, GradingResult
 
-# Answers in one call: a few seconds of work. The rest is left for the next call.
+# Answers in one call: a few seconds of work. The rest is left for the next call, which goes on at a cursor.
 _MAX_ANSWERS = 200
 
 
@@ -30,6 +31,7 @@ class Regrade(BaseModel):
 
     bank_id: BankId = SHIPPED
     dry_run: Annotated[bool, Field(description="Only show the difference, and store nothing.")] = True
+    cursor: RowId | None = Field(default=None, description="`next_cursor` of the report before: go on after what it is about.")
 
 
 class Difference(BaseModel):
@@ -55,7 +57,8 @@ class RegradeReport(BaseModel):
     item_version: str
     stored: bool = Field(description="Whether the new results took the place of the old ones, which stay to be read.")
     affected: int = Field(description="Results of another version of the item or of the grader, before this call.")
-    graded: int = Field(description="How many of them this call graded, oldest first; call again for the others.")
+    graded: int = Field(description="How many of them this call graded, oldest first.")
+    next_cursor: str | None = Field(description="Send it with the next call for the others; null where there are none.")
     differences: list[Difference] = Field(description="Those whose score or mark changes.")
 
 
@@ -80,7 +83,9 @@ class Regrading:
         affected = _affected(held, grader)
         with self.store.read() as session:
             count = session.scalar(select(func.count()).select_from(affected.subquery())) or 0
-            old = session.scalars(affected.order_by(Result.id).limit(_MAX_ANSWERS)).all()
+            ahead = affected if wanted.cursor is None else affected.where(Result.id > wanted.cursor)
+            found = session.scalars(ahead.order_by(Result.id).limit(_MAX_ANSWERS + 1)).all()
+        old = found[:_MAX_ANSWERS]
         began = time.perf_counter()
         graded = grader.grade_many([(held.gradable, row.candidate_answer) for row in old])
         took_ms = (time.perf_counter() - began) * 1000 / max(1, len(old))
@@ -91,6 +96,7 @@ class Regrading:
             stored=not wanted.dry_run,
             affected=count,
             graded=len(pairs),
+            next_cursor=old[-1].id if len(found) > len(old) else None,
             differences=[_difference(row, result, new_ids.get(row.id)) for row, result in pairs if _differs(row, result)],
         )
 

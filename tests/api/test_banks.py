@@ -299,10 +299,13 @@ def test_many_answers_are_graded_again_in_several_calls(bank: TestClient, monkey
     monkeypatch.setattr("api.regrading._MAX_ANSWERS", 2)
     add(bank)
     publish(bank)
-    for _ in range(3):
-        grade(bank)
+    old = [grade(bank)["result_id"] for _ in range(3)]
     add(bank, max_mark=20)
     publish(bank)
+    first = bank.post("/v1/items/gravity/regrade", json={"bank_id": "physics"}).json()
+    rest = bank.post("/v1/items/gravity/regrade", json={"bank_id": "physics", "cursor": first["next_cursor"]}).json()
+    assert [each["result_id"] for report in (first, rest) for each in report["differences"]] == old
+    assert (first["affected"], first["graded"], rest["graded"], rest["next_cursor"]) == (3, 2, 1, None)
     wanted = {"bank_id": "physics", "dry_run": False}
     reports = [bank.post("/v1/items/gravity/regrade", json=wanted).json() for _ in range(3)]
     assert [(report["affected"], report["graded"]) for report in reports] == [(3, 2), (1, 1), (0, 0)]
