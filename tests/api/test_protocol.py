@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from api.protocol import MAX_HEAD_BYTES, BoundedHttpToolsProtocol
 
 PIECE = b"a" * 30_000
+WHOLE = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"
 
 
@@ -89,3 +90,26 @@ def test_bodies_and_headers_of_later_requests_do_not_count(port: int) -> None:
     said = answer(port, large, headed, headed, CHUNKED + b"\r\n")
     assert said.count(b"200 OK") == 4
     assert b"1000000" in said
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"GET / HTTP/1.1\r\nhost: x\r\n", WHOLE + b"GET / HTTP/1.1\r\n"], ids=["none", "half", "second"]
+)
+def test_headers_that_do_not_come_are_not_waited_for(port: int, monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
+    monkeypatch.setattr("api.protocol.HEAD_S", 0.2)
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(head)
+        said = b""
+        while got := connection.recv(65_536):
+            said += got
+    assert said.endswith(b"The headers did not come in time." if head else b"")
+    assert said.count(b"200 OK") == head.startswith(WHOLE)
+
+
+def test_an_answer_that_takes_long_is_waited_for(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.protocol.HEAD_S", 0.2)
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\na")
+        time.sleep(0.6)
+        connection.sendall(b"b")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 OK")
