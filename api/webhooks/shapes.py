@@ -6,7 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, UrlConstraints
+from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, UrlConstraints, field_validator
+from pydantic_core import PydanticCustomError
 
 from api import examples
 from api.schemas import MAX_PAGE_ITEMS
@@ -39,6 +40,13 @@ class NewWebhook(BaseModel):
         examples=["https://school.example/hooks/grader"]
     )
     events: list[WebhookEvent] = Field(default_factory=lambda: list(WebhookEvent), min_length=1, max_length=len(WebhookEvent))
+
+    @field_validator("url")
+    @classmethod
+    def _without_password(cls, url: AnyHttpUrl) -> AnyHttpUrl:
+        if url.username or url.password:
+            raise PydanticCustomError("with_password", "a name and password in the address would not be sent; leave them out")
+        return url
 
 
 class WebhookInfo(BaseModel):

@@ -280,6 +280,9 @@ def test_webhook_goes_with_its_messages(service: TestClient, database: Database,
         assert session.scalars(select(Delivery)).all() == []
 
 
-@pytest.mark.parametrize("url", ["ftp://a.example/", "a.example", "javascript:alert(1)", "https://" + "a" * 2_000, 5])
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://a.example/", "a.example", "javascript:alert(1)", "https://" + "a" * 2_000, "https://me:secret@a.example/", 5],
+)
 def test_what_is_no_address_is_refused(service: TestClient, assert_problem: AssertProblem, url: Any) -> None:
     assert_problem(service.post("/v1/webhooks", json={"url": url}), 422, "invalid-request", ["body", "url"])
