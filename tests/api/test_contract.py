@@ -27,8 +27,9 @@ from api.app import create_app
 from api.keys import Scope, create_key
 from api.settings import Settings
 from api.storage import migrations
-from api.storage.database import Database, parse_url
+from api.storage.database import Database
 from grader import Grader, ItemBank
+from tests.api.databases import KINDS, new_database
 
 SCHEMA = schemathesis.openapi.from_dict(create_app(Settings(home=Path("unused"))).openapi())
 # Requests that break the document's rules need not be refused: a query that nobody reads is let pass.
@@ -53,23 +54,26 @@ def served(
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Run a server with a database of its own; give its address and the header with a key."""
     real_grader.embed(shipped_bank)
-    url = f"sqlite:///{tmp_path_factory.mktemp('contract') / 'test.sqlite'}"
-    database = Database(parse_url(url))
-    migrations.upgrade(database)
-    key, _ = create_key(database, tenant_id="north", name="all", scopes=[Scope.ADMIN], rate_limit="1000000/second")
-    database.close()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {**os.environ, "GRADER_HOME": str(grader_home), "GRADER_DATABASE_URL": url, "GRADER_LOG_LEVEL": "error"}
-    server = subprocess.Popen([sys.executable, "-m", "grader", "serve", "--port", str(port)], env=environment)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        wait_until_ready(address)
-        yield address, {"Authorization": f"Bearer {key}"}
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
+    # PostgreSQL, where there is one, refuses more than SQLite does.
+    with new_database(KINDS[-1], tmp_path_factory.mktemp("contract"), whole=True) as url:
+        database = Database(url)
+        migrations.upgrade(database)
+        key, _ = create_key(database, tenant_id="north", name="all", scopes=[Scope.ADMIN], rate_limit="1000000/second")
+        database.close()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        kept_at = url.render_as_string(hide_password=False)
+        stated = {"GRADER_HOME": str(grader_home), "GRADER_DATABASE_URL": kept_at, "GRADER_LOG_LEVEL": "error"}
+        command = [sys.executable, "-m", "grader", "serve", "--port", str(port)]
+        server = subprocess.Popen(command, env={**os.environ, **stated})
+        address = f"http://127.0.0.1:{port}"
+        try:
+            wait_until_ready(address)
+            yield address, {"Authorization": f"Bearer {key}"}
+        finally:
+            server.terminate()
+            server.wait(timeout=60)
 
 
 def wait_until_ready(address: str) -> None:
