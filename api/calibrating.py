@@ -20,9 +20,10 @@ from api.bank_shapes import SHIPPED, BankId
 from api.calibrated import marks_of
 from api.errors import CalibrationNotFoundError, TooFewReviewsError
 from api.items import HeldAgainst, Items
+from api.standing import mean_score, opinions_of
 from api.storage.columns import new_id, now
 from api.storage.database import Store
-from api.storage.tables import Calibration, CalibrationMark, Result, Review
+from api.storage.tables import Calibration, CalibrationMark, Result
 from grader import MAX_MARKS, MIN_MARKS, AgreementFigures, CalibrationError, Grader, calibrate, cross_validate
 
 
@@ -169,11 +170,7 @@ def _reviewed(session: Session, held: HeldAgainst) -> dict[str, float]:
     # An answer that was graded and reviewed again counts once, as it was reviewed last.
     replaced = {replaces_id for _, replaces_id in known}
     ids = [result_id for result_id, _ in known if result_id not in replaced][:MAX_MARKS]
-    people: dict[str, dict[str, float]] = {}
-    query = select(Review.result_id, Review.reviewer, Review.score).where(Review.result_id.in_(ids)).order_by(Review.id)
-    for result_id, reviewer, score in session.execute(query):
-        people.setdefault(result_id, {})[reviewer] = score
-    return {result_id: sum(given.values()) / len(given) for result_id, given in people.items()}
+    return {result_id: mean_score(opinions) for result_id, opinions in opinions_of(session, ids).items()}
 
 
 def _texts(session: Session, ids: Sequence[str]) -> dict[str, str]:

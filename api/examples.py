@@ -246,6 +246,7 @@ REVIEW: dict[str, Any] = {
     "created_at": "2026-03-02T14:05:00Z",
     "result_id": STORED_RESULT["id"],
     "reviewer": "Ms Rahman",
+    "key_name": "teacher",
     "decision": "override",
     "score": 0.9,
     "mark": 9.0,

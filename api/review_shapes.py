@@ -20,7 +20,7 @@ from grader import Slug, Verdict
 Reviewer = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$"),
-    Field(description="Who decides; the name of the key if left out."),
+    Field(description="Who decides; the name of the key if left out, which is recorded either way."),
 ]
 # Line breaks are welcome in a comment, other control characters are not.
 Comment = Annotated[str, StringConstraints(max_length=5_000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
@@ -68,7 +68,10 @@ class StoredReview(BaseModel):
     id: str
     created_at: datetime
     result_id: str
-    reviewer: str
+    reviewer: str = Field(description="Who decided, as the request said; the name of the key if it said nothing.")
+    key_name: str | None = Field(
+        description="The name of the key that it was decided with; null in reviews of before that was recorded."
+    )
     decision: Decision
     score: float = Field(description="The score that the reviewer stands by.")
     mark: float

@@ -23,6 +23,7 @@ from api.review_shapes import (
     ReviewQueue,
     StoredReview,
 )
+from api.standing import standing
 from api.storage.database import Store
 from api.storage.tables import GradedItem, Result, Review
 from api.stored import StoredResult
@@ -119,17 +120,20 @@ class Reviews:
         return ReviewList(reviews=[StoredReview.of(row) for row in rows])
 
     def agreement(self, wanted: ReviewedFilter) -> AgreementReport:
-        """Compare people with the machine, and with each other. Of several reviews by one person the latest counts."""
-        by_result: dict[str, tuple[float, dict[str, float]]] = {}
+        """Compare people with the machine, and with each other. Of several reviews by one person the latest counts.
+
+        Under one reviewer's name the first key's decision counts: who has the same name is no second reviewer.
+        """
         with self.store.read() as session:
-            for result_id, machine, reviewer, score in session.execute(_reviewed(wanted)):
-                _, people = by_result.setdefault(result_id, (machine, {}))
-                people[reviewer] = score
-        with_machine = [(next(iter(people.values())), machine) for machine, people in by_result.values()]
-        twice = [list(people.values()) for _, people in by_result.values() if len(people) > 1]
-        return AgreementReport(
-            with_machine=_agreement(with_machine), between_reviewers=_agreement([(first, second) for first, second, *_ in twice])
-        )
+            rows = session.execute(_reviewed(wanted)).all()
+        machine = {row[0]: row[4] for row in rows}
+        with_machine: list[tuple[float, float]] = []
+        between: list[tuple[float, float]] = []
+        for result_id, opinions in standing((row[0], row[1], row[2], row[3]) for row in rows).items():
+            first = opinions[0]
+            with_machine.append((first.score, machine[result_id]))
+            between += [(first.score, each.score) for each in opinions if each.reviewer != first.reviewer][:1]
+        return AgreementReport(with_machine=_agreement(with_machine), between_reviewers=_agreement(between))
 
 
 def _add(session: Session, result: Result, new: NewReview, key_name: str) -> Review:
@@ -143,6 +147,7 @@ def _add(session: Session, result: Result, new: NewReview, key_name: str) -> Rev
     row = Review(
         result_id=result.id,
         reviewer=new.reviewer or key_name,
+        key_name=key_name,
         decision=new.decision,
         score=score,
         mark=mark_from_score(score, max_mark=item.max_mark, mark_step=item.mark_step),
@@ -175,9 +180,10 @@ def _waiting(wanted: QueueFilter) -> Select[Result]:
     return query
 
 
-def _reviewed(wanted: ReviewedFilter) -> Select[str, float, str, float]:
+def _reviewed(wanted: ReviewedFilter) -> Select[str, str, str | None, float, float]:
+    """Return the query for the reviews of a bank, oldest first, each with the machine's score at its end."""
     query = (
-        select(Review.result_id, Result.score, Review.reviewer, Review.score)
+        select(Review.result_id, Review.reviewer, Review.key_name, Review.score, Result.score)
         .join(Result, Result.id == Review.result_id)
         .where(Result.bank_id == wanted.bank_id)
         .order_by(Review.id)

@@ -50,6 +50,7 @@ class Place:
     reviews: Reviews
     banks: Banks
     reviewer: str
+    key_name: str
     desk: Desk
 
 
@@ -59,7 +60,7 @@ def get_place(request: Request, reviews: ReviewsDep, banks: BanksDep, asking: Ac
         reviewer = _REVIEWER.validate_python(unquote(request.cookies.get(_COOKIE, "")))
     except ValidationError:
         reviewer = asking.name
-    return Place(reviews=reviews, banks=banks, reviewer=reviewer, desk=desk)
+    return Place(reviews=reviews, banks=banks, reviewer=reviewer, key_name=asking.name, desk=desk)
 
 
 PlaceDep = Annotated[Place, Depends(get_place)]
@@ -101,7 +102,7 @@ def decide(
     refused, status = (review, 422) if isinstance(review, str) and review else ("", 200)
     if isinstance(review, NewReview):
         try:
-            place.reviews.add_as_seen({result_id: given.seen}, review, key_name=place.reviewer)
+            place.reviews.add_as_seen({result_id: given.seen}, review, key_name=place.key_name)
             address = place.desk.address(cursor=result_id, decided=1)
             return RedirectResponse(f"{base_of(request)}/review?{address}", status_code=303)
         except ReviewedMeanwhileError:
@@ -127,7 +128,7 @@ def decide_group(request: Request, place: PlaceDep, grader: GraderDep, given: An
     refused, status = (review, 422) if isinstance(review, str) and review else ("", 200)
     if isinstance(review, NewReview):
         try:
-            made = place.reviews.add_as_seen(given.seen(), review, key_name=place.reviewer)
+            made = place.reviews.add_as_seen(given.seen(), review, key_name=place.key_name)
             address = place.desk.address(cursor=None, decided=len(made))
             return RedirectResponse(f"{base_of(request)}/review/groups?{address}", status_code=303)
         except ReviewedMeanwhileError:

@@ -191,7 +191,7 @@ def _published_content_stays(_: object, __: object, row: ItemVersion) -> None:
 
 
 class Review(TenantOwned, Base):
-    """What a person decided about a result. Never changed: who decides anew adds a row, and the latest of each person counts."""
+    """What a person decided about a result. Never changed: who decides anew adds a row; `api/standing.py` says what counts."""
 
     __tablename__ = "reviews"
 
@@ -199,6 +199,8 @@ class Review(TenantOwned, Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     result_id: Mapped[str] = mapped_column(String(32), ForeignKey("results.id", ondelete="CASCADE"), index=True)
     reviewer: Mapped[str] = mapped_column(String(200))
+    # What is known for certain; the reviewer is whoever that key says. Null in rows of before it was recorded.
+    key_name: Mapped[str | None] = mapped_column(String(200))
     decision: Mapped[str] = mapped_column(String(16))
     score: Mapped[float]
     mark: Mapped[float]

@@ -155,6 +155,18 @@ def test_of_several_reviews_the_latest_of_each_person_counts(service: TestClient
     assert calibrate(service).json()["signature"] == first != second
 
 
+def test_another_keys_review_under_the_same_name_is_counted_beside_the_first(service: TestClient, make_key: MakeKey) -> None:
+    teacher, other = (make_key(Scope.ADMIN, name=name) for name in ("teacher", "other"))
+    reviewed(service, teacher)
+    newest = service.get("/v1/results", headers=teacher).json()["results"][0]["id"]
+    signatures = []
+    for score, headers in ((0.9, other), (0.1, other), (0.1, teacher), (0.5, teacher)):
+        review(service, newest, score, headers, reviewer="teacher")
+        signatures.append(calibrate(service, teacher).json()["signature"])
+    # Means of .1 and .9, twice .1 and .1, and .5 and .1.
+    assert signatures[0] != signatures[1] == signatures[2] != signatures[3] != signatures[0]
+
+
 def test_item_that_changes_is_graded_by_general_scores(service: TestClient) -> None:
     item: Any = NEW_ITEMS["item"]["value"]
     where = {"bank_id": "physics", "item_id": "gravity"}

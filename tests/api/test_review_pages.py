@@ -147,7 +147,8 @@ def test_reviewers_have_names_and_second_opinions_are_asked_of_others(service: T
     [result_id] = waiting(service, database, ANSWER)
     assert service.post("/review/name?reviewers=2", data={"reviewer": "Ms Rähman"}, follow_redirects=False).status_code == 303
     decide(service, result_id)
-    assert reviews(service, result_id)[0]["reviewer"] == "Ms Rähman"
+    assert [(each["reviewer"], each["key_name"]) for each in reviews(service, result_id)] == [("Ms Rähman", "local")]
+    assert "<strong>Ms Rähman</strong> (local):" in service.get(f"/review/answers/{result_id}").text
     assert "No answer waits" in service.get("/review?reviewers=2").text
     service.post("/review/name", data={"reviewer": "Mr Other"})
     assert shown(service.get("/review?reviewers=2").text) == result_id

@@ -114,6 +114,18 @@ def test_accepted_score_is_the_machines(service: TestClient, make_key: MakeKey) 
     graded = service.post("/v1/grades", json=body, headers=headers).json()
     made = service.post(f"/v1/results/{graded['result_id']}/reviews", json={"decision": "accept"}, headers=headers).json()
     assert (made["score"], made["mark"], made["reviewer"]) == (graded["score"], graded["mark"], "front end")
+    assert made["key_name"] == "front end"
+
+
+def test_whose_key_it_was_is_recorded_whoever_is_named(service: TestClient, make_key: MakeKey) -> None:
+    keys = [make_key(Scope.ADMIN, name=name) for name in ("front end", "front end", "scripts")]
+    body = {"item_id": "dropout", "candidate_answer": ANSWERS[1], "store": True}
+    address = f"/v1/results/{service.post('/v1/grades', json=body, headers=keys[0]).json()['result_id']}/reviews"
+    for headers in keys:
+        service.post(address, json={"decision": "accept", "reviewer": "Ada"}, headers=headers)
+    made = service.get(address, headers=keys[0]).json()["reviews"]
+    assert {each["reviewer"] for each in made} == {"Ada"}
+    assert [each["key_name"] for each in made] == ["front end", "front end", "scripts"]
 
 
 def test_override_of_a_verdict_alone_keeps_the_score(service: TestClient) -> None:
@@ -185,6 +197,26 @@ def test_agreement_compares_the_latest_of_each_person(service: TestClient, datab
     assert machine["qwk"] == pytest.approx(1 - (1 / 3) / (6 + 56 / 9 + 1 / 9))
     assert (people["answers"], people["exact"], people["adjacent"]) == (2, 0.5, 1.0)
     assert service.get("/v1/reviews/agreement?item_id=other").json()["with_machine"] is None
+
+
+def test_another_key_with_a_reviewers_name_is_no_second_reviewer_and_replaces_nothing(
+    service: TestClient, database: Database, make_key: MakeKey
+) -> None:
+    result_id = insert(database, 0.9)
+    ours, others = (make_key(Scope.REVIEW, tenant="local", name=name) for name in ("ours", "others"))
+
+    def decide(score: float, headers: dict[str, str], reviewer: str = "Ada") -> list[Any]:
+        body = {"decision": "override", "score": score, "reviewer": reviewer}
+        assert service.post(f"/v1/results/{result_id}/reviews", json=body, headers=headers).status_code == 200
+        report = service.get("/v1/reviews/agreement", headers=headers).json()
+        return [each and each["rmse"] for each in (report["with_machine"], report["between_reviewers"])]
+
+    assert decide(0.8, ours) == [pytest.approx(0.1), None]
+    assert decide(0.1, others) == [pytest.approx(0.1), None]
+    waits = service.get("/v1/reviews/queue?reviewers=2", headers=ours).json()["waiting"]
+    assert waits == 1
+    assert decide(0.5, others, "Bob") == [pytest.approx(0.1), pytest.approx(0.3)]
+    assert decide(0.7, ours) == [pytest.approx(0.2), pytest.approx(0.2)]
 
 
 def insert(database: Database, score: float) -> str:

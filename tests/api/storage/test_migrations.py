@@ -12,7 +12,7 @@ from api.storage import migrations
 from api.storage.columns import new_id
 from api.storage.database import Database, Store
 from api.storage.errors import OldSchemaError
-from api.storage.tables import Base, Result, Tenant
+from api.storage.tables import Base, Result, Review, Tenant
 
 REVISIONS = [script.revision for script in ScriptDirectory(str(migrations._SCRIPTS)).walk_revisions()][::-1]
 
@@ -78,6 +78,22 @@ def test_undoing_a_migration_and_doing_it_again_loses_no_other_row(database: Dat
             old: (None, 0),
             new: (old, 0),
         }
+
+
+def test_reviews_of_before_their_keys_were_recorded_stay(database: Database) -> None:
+    with database.system() as session:
+        session.add(Tenant(id="north"))
+    result_id = new_id()
+    with Store(database, "north").write() as session:
+        session.add(result(result_id))
+        session.flush()
+        given = {"decision": "accept", "score": 0.5, "mark": 5.0, "key_points": "[]", "comment": ""}
+        session.add(Review(result_id=result_id, reviewer="Ada", key_name="quiz", **given))
+    migrations.downgrade(database, "0011")
+    migrations.upgrade(database)
+    with Store(database, "north").read() as session:
+        [row] = session.scalars(select(Review))
+    assert (row.reviewer, row.key_name, row.score) == ("Ada", None, 0.5)
 
 
 def result(result_id: str, replaces_id: str | None = None) -> Result:
