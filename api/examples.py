@@ -105,7 +105,8 @@ STORED_RESULT: dict[str, Any] = {
     "replaced": False,
     "result": {name: value for name, value in GRADED_ANSWER.items() if name not in {"item_id", "attempt_id"}},
 }
-RESULT_PAGE: dict[str, Any] = {"results": [STORED_RESULT], "next_cursor": STORED_RESULT["id"]}
+REVIEWED_RESULT: dict[str, Any] = {**STORED_RESULT, "reviews": 1, "reviewed_score": 0.9, "reviewed_mark": 9.0}
+RESULT_PAGE: dict[str, Any] = {"results": [REVIEWED_RESULT], "next_cursor": STORED_RESULT["id"]}
 ITEM_PAGE: dict[str, Any] = {"items": [ITEM_PUBLIC], "total": 1, "limit": 50, "offset": 0}
 BATCH_RESULT: dict[str, Any] = {
     "graded": 1,

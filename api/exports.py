@@ -9,21 +9,27 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from urllib.parse import quote
 
+from api.standing import Decided
 from api.storage.tables import Result
 from grader.batch.output import harmless
 
-_COLUMNS = (
+_STORED = (
     "id", "created_at", "key_name", "bank_id", "item_id", "item_version", "content_hash", "attempt_id", "subject_id",
     "candidate_answer", "score", "mark", "needs_review", "signature", "grading_ms", "replaces_id", "replaced", "result",
 )  # fmt: skip
+_DECIDED = ("reviews", "reviewed_score", "reviewed_mark")
+# What was added later stands at the end, for those who read columns by their place.
+_COLUMNS = (*_STORED, *_DECIDED)
 
 # Letters and digits of any script, and what no system takes for a folder, an ending or a command.
 _NO_FILE_NAME = re.compile(r"[^\w ()+-]+")
 _MAX_FILE_NAME_CHARS = 80
 
-Chunks = Iterator[Sequence[Result]]
+Row = tuple[Result, Decided]
+Chunks = Iterator[Sequence[Row]]
 
 
 class ExportFormat(StrEnum):
@@ -75,7 +81,7 @@ def _jsonl(chunks: Chunks) -> Iterator[bytes]:
     for rows in chunks:
         for row in rows:
             plain = dict(zip(_COLUMNS, _values(row), strict=True))
-            plain["result"] = json.loads(row.result)
+            plain["result"] = json.loads(plain["result"])
             yield json.dumps(plain, ensure_ascii=False, separators=(",", ":"), default=_moment).encode() + b"\n"
 
 
@@ -85,7 +91,8 @@ def _parquet(chunks: Chunks) -> Iterator[bytes]:
 
     kinds = {
         "created_at": pa.timestamp("us", tz="UTC"),
-        **dict.fromkeys(("score", "mark", "grading_ms"), pa.float64()),
+        "reviews": pa.int64(),
+        **dict.fromkeys(("score", "mark", "grading_ms", "reviewed_score", "reviewed_mark"), pa.float64()),
         **dict.fromkeys(("needs_review", "replaced"), pa.bool_()),
     }
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in _COLUMNS])
@@ -131,8 +138,9 @@ class _Sink(io.RawIOBase):
         return taken
 
 
-def _values(row: Result) -> list[object]:
-    return [getattr(row, name) for name in _COLUMNS]
+def _values(row: Row) -> list[Any]:  # Any: columns of any type
+    result, decided = row
+    return [*(getattr(result, name) for name in _STORED), *(getattr(decided, name) for name in _DECIDED)]
 
 
 def _cell(value: object) -> object:

@@ -15,10 +15,11 @@ from api.items import HeldAgainst
 from api.jobs.erasure import delete_jobs, erase_rows
 from api.passes import delete_expired
 from api.schemas import GradeRequest
+from api.standing import Decided, decided
 from api.storage.columns import new_id, oldest_id
 from api.storage.database import Store
 from api.storage.tables import Delivery, GradedItem, Pass, Replay, ReplayName, Result
-from api.stored import Erased, ResultFilter, ResultPage, StoredFilter, StoredResult
+from api.stored import Erased, ResultFilter, ResultPage, ReviewedResult, StoredFilter
 from grader import Gradable, GradingResult
 
 # Rows read at a time by an export: what is in memory, and how long one transaction lasts.
@@ -43,14 +44,16 @@ class Results:
 
     store: Store
 
-    def get(self, result_id: str) -> StoredResult:
-        """Return one result.
+    def get(self, result_id: str) -> ReviewedResult:
+        """Return one result, with what people decided about it.
 
         Raises:
             ResultNotFoundError: If the tenant has none with the id.
         """
         with self.store.read() as session:
-            return StoredResult.of(find_result(session, result_id))
+            row = find_result(session, result_id)
+            [reviewed] = decided(session, [row])
+        return ReviewedResult.with_decisions(row, reviewed)
 
     def page(self, wanted: ResultFilter) -> ResultPage:
         """Return results that pass the filters, newest first, from a cursor on."""
@@ -59,23 +62,26 @@ class Results:
             query = query.where(Result.id < wanted.cursor)
         with self.store.read() as session:
             rows = session.scalars(query).all()
-        more = len(rows) > wanted.limit
-        shown = rows[: wanted.limit]
-        return ResultPage(results=[StoredResult.of(row) for row in shown], next_cursor=shown[-1].id if more else None)
+            shown = rows[: wanted.limit]
+            reviewed = decided(session, shown)
+        results = [ReviewedResult.with_decisions(*each) for each in zip(shown, reviewed, strict=True)]
+        return ResultPage(results=results, next_cursor=shown[-1].id if len(rows) > wanted.limit else None)
 
-    def every(self, wanted: StoredFilter) -> Iterator[Sequence[Result]]:
+    def every(self, wanted: StoredFilter) -> Iterator[Sequence[tuple[Result, Decided]]]:
         """Yield all results that pass the filters, oldest first and in chunks, as of now: what comes later is left out.
 
-        No transaction stays open between chunks, however slowly they are read.
+        Each comes with what people have decided about it by the time that its chunk is read. No transaction stays open between
+        chunks, however slowly they are read.
         """
         query = _filtered(wanted).where(Result.id <= new_id()).order_by(Result.id).limit(_CHUNK_ROWS)
         seen = ""
         while True:
             with self.store.read() as session:
                 rows = session.scalars(query.where(Result.id > seen)).all()
+                reviewed = decided(session, rows)
             if not rows:
                 return
-            yield rows
+            yield list(zip(rows, reviewed, strict=True))
             seen = rows[-1].id
 
     def delete(self, *, attempt_id: str | None = None, before: datetime | None = None) -> Erased:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Self
 
@@ -11,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from api import examples
 from api.schemas import MAX_PAGE_ITEMS, AttemptId, SubjectId
+from api.standing import Decided
 from api.storage.tables import Result
 from grader import Slug
 
@@ -67,8 +69,22 @@ class StoredResult(BaseModel):
     @classmethod
     def of(cls, row: Result) -> Self:
         """Return the row of a result as it goes out."""
-        values: dict[str, Any] = {name: getattr(row, name) for name in cls.model_fields}  # Any: columns of any type
-        return cls(**{**values, "result": json.loads(row.result)})
+        return cls(**_values(row))
+
+
+class ReviewedResult(StoredResult):
+    """A result as it was stored, and beside it what people decided."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.REVIEWED_RESULT]})
+
+    reviews: int = Field(description="How many decisions of people stand: of each reviewer and key the latest.")
+    reviewed_score: float | None = Field(description="The mean of their scores; null where nobody has decided.")
+    reviewed_mark: float | None = Field(description="The mark for that score, rounded as the item has it.")
+
+    @classmethod
+    def with_decisions(cls, row: Result, decided: Decided) -> Self:
+        """Return the row of a result as it goes out to those who want to know of its reviews."""
+        return cls(**_values(row), **asdict(decided))
 
 
 class ResultPage(BaseModel):
@@ -76,7 +92,7 @@ class ResultPage(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.RESULT_PAGE]})
 
-    results: list[StoredResult]
+    results: list[ReviewedResult]
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last one.")
 
 
@@ -103,3 +119,7 @@ class Erased(BaseModel):
     results: int = Field(description="Results, with their reviews.")
     replays: int = Field(description="Kept answers to requests with an Idempotency-Key.")
     job_rows: int = Field(description="Rows of jobs.")
+
+
+def _values(row: Result) -> dict[str, Any]:  # Any: columns of any type
+    return {**{name: getattr(row, name) for name in StoredResult.model_fields}, "result": json.loads(row.result)}

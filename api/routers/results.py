@@ -16,7 +16,7 @@ from api.keys import Scope
 from api.problems import responses
 from api.providers import ResultsDep
 from api.schemas import SubjectId
-from api.stored import Deletion, Erased, ResultFilter, ResultPage, RowId, StoredFilter, StoredResult
+from api.stored import Deletion, Erased, ResultFilter, ResultPage, ReviewedResult, RowId, StoredFilter
 
 ResultId = Annotated[RowId, Path(examples=[examples.STORED_RESULT["id"]])]
 # Any: OpenAPI's own shapes.
@@ -37,7 +37,7 @@ router = APIRouter(
 
 @router.get("/results", dependencies=[_READING])
 def list_results(results: ResultsDep, wanted: Annotated[ResultFilter, Query()]) -> ResultPage:
-    """List stored results, newest first. A cursor stays right while results come and go."""
+    """List stored results, newest first, and what people decided about each. A cursor stays right while results come and go."""
     return results.page(wanted)
 
 
@@ -49,7 +49,7 @@ class ExportFilter(StoredFilter):
 
 @router.get("/results/export", dependencies=[_READING], response_class=StreamingResponse, responses=_FILE)
 def export_results(results: ResultsDep, wanted: Annotated[ExportFilter, Query()]) -> StreamingResponse:
-    """Export stored results as a file, oldest first.
+    """Export stored results as a file, oldest first, and what people decided about each.
 
     In CSV a text that a spreadsheet would run as a formula begins with an apostrophe; JSONL and Parquet hold it as it was.
     """
@@ -59,8 +59,8 @@ def export_results(results: ResultsDep, wanted: Annotated[ExportFilter, Query()]
 
 
 @router.get("/results/{result_id}", dependencies=[_READING], responses=responses(ResultNotFoundError))
-def read_result(results: ResultsDep, result_id: ResultId) -> StoredResult:
-    """Show one stored result."""
+def read_result(results: ResultsDep, result_id: ResultId) -> ReviewedResult:
+    """Show one stored result, and what people decided about it."""
     return results.get(result_id)
 
 

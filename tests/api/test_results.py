@@ -13,11 +13,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from api.keys import Scope
+from api.results import Results
 from api.storage.database import Database, Store
 from api.storage.tables import GradedItem, Replay, Result
+from api.stored import ResultFilter, StoredFilter
 
 AssertProblem = Callable[..., dict[str, Any]]
 MakeKey = Callable[..., dict[str, str]]
@@ -179,6 +181,61 @@ def test_export_holds_every_row_in_every_format(service: TestClient, monkeypatch
     assert dict(zip(table["id"].to_pylist(), table["candidate_answer"].to_pylist(), strict=True)) == by_id
     assert table.schema.field("score").type == "double"
     assert table["created_at"][0].as_py().tzinfo is not None
+
+
+def test_what_people_decided_stands_beside_the_machines_result_everywhere(service: TestClient, make_key: MakeKey) -> None:
+    reader, others = make_key(Scope.READ_RESULTS, tenant="local"), make_key(Scope.REVIEW, tenant="local", name="others")
+    local = make_key(Scope.ADMIN, tenant="local")
+    service.headers.update(local)
+    first, second, third = (stored(service, candidate_answer=answer) for answer in (ANSWER, "No idea.", ANSWER))
+    for result_id, score, reviewer, headers in [
+        (first, 0.1, "Ada", local),
+        (first, 0.8, "Ada", local),
+        (first, 0.4, "Ada", others),
+        (first, 0.9, "Bob", others),
+        (third, 1.0, "Bob", local),
+    ]:
+        body = {"decision": "override", "score": score, "reviewer": reviewer}
+        assert service.post(f"/v1/results/{result_id}/reviews", json=body, headers=headers).status_code == 200
+    names = ("reviews", "reviewed_score", "reviewed_mark")
+    expected = {first: (3, pytest.approx(0.7), 7.0), second: (0, None, None), third: (1, 1.0, 10.0)}
+
+    page = service.get("/v1/results", headers=reader).json()["results"]
+    assert {row["id"]: tuple(row[name] for name in names) for row in page} == expected
+    assert service.get(f"/v1/results/{first}", headers=reader).json() in page
+    assert all(row["result"]["score"] != row["reviewed_score"] for row in page)
+    lines = [json.loads(line) for line in service.get("/v1/results/export?format=jsonl", headers=reader).text.splitlines()]
+    assert {line["id"]: tuple(line[name] for name in names) for line in lines} == expected
+    assert {line["id"]: line["score"] for line in lines} == {row["id"]: row["result"]["score"] for row in page}
+    table = pq.read_table(io.BytesIO(service.get("/v1/results/export?format=parquet", headers=reader).content))
+    assert {row["id"]: tuple(row[name] for name in names) for row in table.to_pylist()} == expected
+    assert [str(table.schema.field(name).type) for name in names] == ["int64", "double", "double"]
+    rows = list(csv.DictReader(io.StringIO(service.get("/v1/results/export", headers=reader).text, newline="")))
+    assert list(rows[0])[-3:] == list(names)
+    assert {row["id"]: row["reviews"] for row in rows} == {first: "3", second: "0", third: "1"}
+    assert {row["id"]: row["reviewed_mark"] for row in rows} == {first: "7.0", second: "", third: "10.0"}
+
+
+def test_reviews_of_a_page_and_of_a_chunk_take_the_same_queries_however_many_there_are(
+    service: TestClient, database: Database
+) -> None:
+    results, asked = Results(Store(database, "local")), 0
+
+    def count(*_: object) -> None:
+        nonlocal asked
+        asked += 1
+
+    event.listen(database.engine, "before_cursor_execute", count)
+    seen = []
+    for _ in range(3):
+        for _ in range(2):
+            body = {"decision": "override", "score": 0.5}
+            service.post(f"/v1/results/{stored(service)}/reviews", json=body)
+        asked = 0
+        assert {each.reviews for each in results.page(ResultFilter()).results} == {1}
+        assert {decided.reviews for rows in results.every(StoredFilter()) for _, decided in rows} == {1}
+        seen.append(asked)
+    assert len(set(seen)) == 1
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])

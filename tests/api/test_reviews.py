@@ -104,7 +104,9 @@ def test_machines_and_persons_results_both_stay(service: TestClient) -> None:
         service, result_id, decision="override", score=0.87, key_points=points, comment="Said\nso.", reviewer="Ms Rähman"
     )
     assert (made["score"], made["mark"], made["key_points"], made["reviewer"]) == (0.87, 8.5, points, "Ms Rähman")
-    assert service.get(f"/v1/results/{result_id}").json() == before
+    reviewed = {"reviews": 1, "reviewed_score": 0.87, "reviewed_mark": 8.5}
+    assert {name: before[name] for name in reviewed} == {"reviews": 0, "reviewed_score": None, "reviewed_mark": None}
+    assert service.get(f"/v1/results/{result_id}").json() == {**before, **reviewed}
     assert service.get(f"/v1/results/{result_id}/reviews").json() == {"reviews": [made]}
 
 
