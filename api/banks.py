@@ -187,6 +187,16 @@ def find_bank(session: Session, bank_id: str, *, lock: bool = False) -> Bank:
     return row
 
 
+def check_bank(session: Session, bank_id: str) -> None:
+    """Do nothing if there is a bank of this id, archived or not: what was graded with it is there still.
+
+    Raises:
+        BankNotFoundError: If the tenant has none of this id.
+    """
+    if bank_id != SHIPPED:
+        find_bank(session, bank_id)
+
+
 def find_open_bank(session: Session, bank_id: str, *, lock: bool = False) -> Bank:
     """Return a bank that can be changed; locked, so that versions are counted by one at a time.
 

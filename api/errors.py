@@ -148,6 +148,13 @@ class InvalidReviewError(GraderError):
         super().__init__(f"The result has no key point {key_point_id!r}.")
 
 
+class UnknownCursorError(GraderError):
+    """A queue is to go on after a result that is not there: it was deleted, or never was."""
+
+    def __init__(self) -> None:
+        super().__init__("The cursor is the id of no stored result. Begin again without one.")
+
+
 class TooFewReviewsError(GraderError):
     """There is not enough to learn from."""
 

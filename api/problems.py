@@ -51,6 +51,7 @@ from api.errors import (
     TooManyAttemptsError,
     TooManyWebhooksError,
     UnauthenticatedError,
+    UnknownCursorError,
     UnsupportedMediaTypeError,
     WebhookNotFoundError,
 )
@@ -97,10 +98,12 @@ class Kind:
 
 _INTERNAL = Kind("internal-error", 500, "Internal error")
 _MALFORMED = Kind("malformed-body", 400, "Body cannot be read")
+_INVALID = Kind("invalid-request", 422, "Request does not validate")
 _KINDS: Mapping[type[Exception], Kind] = {
     ItemNotFoundError: Kind("item-not-found", 404, "Item not found"),
     InvalidAnswerError: Kind("invalid-answer", 422, "Answer cannot be graded"),
-    RequestValidationError: Kind("invalid-request", 422, "Request does not validate"),
+    RequestValidationError: _INVALID,
+    UnknownCursorError: _INVALID,
     MalformedBodyError: _MALFORMED,
     BodyTooLargeError: Kind("body-too-large", 413, "Body too large"),
     UnsupportedMediaTypeError: Kind("unsupported-media-type", 415, "Body is not declared as JSON"),
@@ -174,15 +177,22 @@ def problem_of(error: Exception, where: Location = ("body",)) -> Problem:
     if kind is _INTERNAL:
         is_malformed = isinstance(error, HTTPException) and error.status_code == _MALFORMED.status
         return _problem(_MALFORMED, _why_unreadable(None)) if is_malformed else _problem(kind, _FAILED)
-    if isinstance(error, ItemNotFoundError):
-        field = FieldError(loc=[*where, "item_id"], msg="No item with this id is in the bank", type="item_not_found")
-        return _problem(kind, str(error), [field])
-    if isinstance(error, InvalidItemsError):
-        return _problem(kind, str(error), [_of_file(problem) for problem in error.problems[:_MAX_FIELD_ERRORS]])
-    if isinstance(error, InvalidAnswerError):
-        field = FieldError(loc=[*where, "candidate_answer"], msg=str(error), type="invalid_answer")
-        return _problem(kind, str(error), [field])
-    return _problem(kind, error.detail if isinstance(error, HTTPException) else str(error))
+    return _problem(kind, error.detail if isinstance(error, HTTPException) else str(error), _fields_of(error, where))
+
+
+def _fields_of(error: Exception, where: Location) -> list[FieldError]:
+    """Return the fields that an error is about."""
+    match error:
+        case ItemNotFoundError():
+            return [FieldError(loc=[*where, "item_id"], msg="No item with this id is in the bank", type="item_not_found")]
+        case InvalidAnswerError():
+            return [FieldError(loc=[*where, "candidate_answer"], msg=str(error), type="invalid_answer")]
+        case UnknownCursorError():
+            return [FieldError(loc=["query", "cursor"], msg="No result with this id is stored", type="unknown_cursor")]
+        case InvalidItemsError():
+            return [_of_file(problem) for problem in error.problems[:_MAX_FIELD_ERRORS]]
+        case _:
+            return []
 
 
 def _of_file(problem: FileProblem) -> FieldError:
@@ -198,7 +208,7 @@ def validation_problem(errors: Sequence[Any], where: Location = ()) -> Problem: 
     ]
     place = ".".join(str(part) for part in fields[0].loc)
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return _problem(_KINDS[RequestValidationError], f"{place}: {fields[0].msg.rstrip('.')}{more}.", fields)
+    return _problem(_INVALID, f"{place}: {fields[0].msg.rstrip('.')}{more}.", fields)
 
 
 def responses(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:  # Any: FastAPI's own type

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from api import examples
@@ -52,6 +52,13 @@ class NewReview(BaseModel):
     score: float | None = Field(default=None, ge=0, le=1, description="The right score, where it is another than the machine's.")
     key_points: list[KeyPointReview] = Field(default_factory=list, max_length=30)
     comment: Comment = ""
+
+    @field_validator("key_points")
+    @classmethod
+    def _each_once(cls, key_points: list[KeyPointReview]) -> list[KeyPointReview]:
+        if len({point.id for point in key_points}) < len(key_points):
+            raise PydanticCustomError("key_points", "Give one verdict on each key point")
+        return key_points
 
     @model_validator(mode="after")
     def _overrides_something(self) -> Self:
@@ -103,7 +110,9 @@ class QueueFilter(BaseModel):
     reviewer: Reviewer | None = None
     reviewers: int = Field(default=1, ge=1, le=5, description="By how many people each answer is to be reviewed.")
     limit: int = Field(default=20, ge=1, le=MAX_PAGE_ITEMS)
-    cursor: RowId | None = Field(default=None, description="The id of a result: go on with those that come after it.")
+    cursor: RowId | None = Field(
+        default=None, description="The id of a result that is stored: go on with those that come after it."
+    )
 
 
 class Progress(BaseModel):

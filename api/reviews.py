@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from api.errors import InvalidReviewError, ReviewedMeanwhileError
+from api.banks import check_bank
+from api.errors import InvalidReviewError, ReviewedMeanwhileError, UnknownCursorError
 from api.results import find_result
 from api.review_shapes import (
     Agreement,
@@ -39,12 +40,20 @@ class Reviews:
     store: Store
 
     def queue(self, wanted: QueueFilter) -> ReviewQueue:
-        """Return what waits for review, the most worthwhile first."""
+        """Return what waits for review, the most worthwhile first.
+
+        Raises:
+            BankNotFoundError: If the tenant has no bank of this id.
+            UnknownCursorError: If the tenant has no result of the cursor's id.
+        """
         query = _waiting(wanted)
         with self.store.read() as session:
+            check_bank(session, wanted.bank_id)
             waiting = session.scalar(query.with_only_columns(func.count())) or 0
-            passed = session.get(Result, wanted.cursor) if wanted.cursor is not None else None
-            if passed is not None:
+            if wanted.cursor is not None:
+                passed = session.get(Result, wanted.cursor)
+                if passed is None:
+                    raise UnknownCursorError
                 equal = and_(Result.review_worth == passed.review_worth, Result.id > passed.id)
                 query = query.where(or_(Result.review_worth < passed.review_worth, equal))
             rows = session.scalars(query.order_by(Result.review_worth.desc(), Result.id).limit(wanted.limit)).all()
@@ -123,8 +132,12 @@ class Reviews:
         """Compare people with the machine, and with each other. Of several reviews by one person the latest counts.
 
         Under one reviewer's name the first key's decision counts: who has the same name is no second reviewer.
+
+        Raises:
+            BankNotFoundError: If the tenant has no bank of this id.
         """
         with self.store.read() as session:
+            check_bank(session, wanted.bank_id)
             rows = session.execute(_reviewed(wanted)).all()
         machine = {row[0]: row[4] for row in rows}
         with_machine: list[tuple[float, float]] = []

@@ -15,7 +15,7 @@ from api import access
 from api.access import AccessDep
 from api.banks import Banks
 from api.dependencies import GraderDep, take_slot
-from api.errors import ReviewedMeanwhileError
+from api.errors import ReviewedMeanwhileError, UnknownCursorError
 from api.keys import Scope
 from api.pages.access import guard
 from api.pages.practice import pieces_of
@@ -69,7 +69,12 @@ PlaceDep = Annotated[Place, Depends(get_place)]
 @router.get("")
 def show_queue(request: Request, place: PlaceDep) -> Response:
     """Show the answer that is most worth a look, and how far the reviews are."""
-    waiting = place.reviews.queue(place.desk.queue(place.reviewer)).results
+    wanted = place.desk.queue(place.reviewer)
+    try:
+        waiting = place.reviews.queue(wanted).results
+    except UnknownCursorError:
+        # The answer that was the last has been deleted. A person sees where the queue goes on and does not loop.
+        return RedirectResponse(f"{base_of(request)}/review?{place.desk.address(cursor=None)}", status_code=303)
     answer = _answer(place.reviews, waiting[0]) if waiting else {"result": None}
     return render(request, "review.html", {**_desk(place), **answer})
 

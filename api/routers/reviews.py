@@ -12,6 +12,7 @@ from api import access, examples, idempotency
 from api.access import AccessDep
 from api.dependencies import MetricsDep, require_json
 from api.errors import (
+    BankNotFoundError,
     BodyTooLargeError,
     BodyTooSlowError,
     InvalidReviewError,
@@ -37,13 +38,13 @@ router = APIRouter(
 )
 
 
-@router.get("/reviews/queue", responses=responses(*_READ))
+@router.get("/reviews/queue", responses=responses(*_READ, BankNotFoundError))
 def read_queue(reviews: ReviewsDep, wanted: Annotated[QueueFilter, Query()]) -> ReviewQueue:
     """Show the answers of a bank that a person should look at, those first where a look is worth most."""
     return reviews.queue(wanted)
 
 
-@router.get("/reviews/agreement", responses=responses(*_READ))
+@router.get("/reviews/agreement", responses=responses(*_READ, BankNotFoundError))
 def read_agreement(reviews: ReviewsDep, wanted: Annotated[ReviewedFilter, Query()]) -> AgreementReport:
     """Tell how well reviewers agree with the machine, and with each other."""
     return reviews.agreement(wanted)

@@ -36,8 +36,8 @@ REPLAY = {"idempotency-key-reused", "still-running", "answer-lost", "claim-lost"
 PROBLEMS = {
     "create_grade": KEY | JSON_BODY | REPLAY | {"bank-not-found", "item-not-found", "not-ready", "busy"},
     "create_grades": KEY | JSON_BODY | REPLAY | {"not-ready", "busy"},
-    "read_queue": KEY | {"invalid-request"},
-    "read_agreement": KEY | {"invalid-request"},
+    "read_queue": KEY | {"invalid-request", "bank-not-found"},
+    "read_agreement": KEY | {"invalid-request", "bank-not-found"},
     "list_reviews": KEY | {"invalid-request", "result-not-found"},
     "create_review": KEY | JSON_BODY | REPLAY | {"result-not-found", "invalid-review"},
     "list_results": KEY | {"invalid-request"},

@@ -66,6 +66,12 @@ def test_answers_are_shown_one_after_the_other(service: TestClient, database: Da
     assert "You have seen all that waits. Still undecided: 2." in service.get(f"/review?cursor={second}").text
 
 
+def test_queue_begins_again_where_the_last_answer_is_deleted(service: TestClient, database: Database) -> None:
+    [result_id] = waiting(service, database, ANSWER)
+    page = service.get(f"/review?cursor={new_id()}&reviewers=2")
+    assert (page.url.query, shown(page.text)) == (b"bank_id=shipped&reviewers=2", result_id)
+
+
 def test_markup_is_shown_and_never_run(service: TestClient, database: Database) -> None:
     [result_id] = waiting(service, database, MARKUP)
     decide(service, result_id, comment="<img src=x onerror=alert(1)>")

@@ -63,7 +63,38 @@ def test_answers_that_need_review_wait_in_order_of_worth(service: TestClient, da
     assert queue(service) == [high, middle, low]
     assert queue(service, limit=1) == [high]
     assert service.get("/v1/reviews/queue?limit=1").json()["waiting"] == 3
-    assert queue(service, bank_id="other") == queue(service, item_id="overfitting") == []
+    assert queue(service, item_id="overfitting") == []
+
+
+def test_queue_goes_on_after_a_cursor_and_ends(service: TestClient, database: Database) -> None:
+    ids = waiting(service, database, worths=[0.9, 0.5, 0.2])
+    assert [queue(service, limit=2, cursor=each) for each in ids] == [ids[1:], ids[2:], []]
+    review(service, ids[0], decision="accept")
+    assert queue(service, cursor=ids[0]) == ids[1:]
+
+
+def test_cursor_of_no_result_is_a_problem(
+    service: TestClient, database: Database, assert_problem: AssertProblem, make_key: MakeKey
+) -> None:
+    [gone] = waiting(service, database, worths=[0.9])
+    elsewhere = make_key(Scope.ADMIN, tenant="south")
+    address = f"/v1/reviews/queue?cursor={gone}"
+    assert_problem(service.get(address, headers=elsewhere), 422, "invalid-request", ["query", "cursor"])
+    admin = make_key(Scope.ADMIN, tenant="local")
+    assert service.get(address, headers=admin).json()["results"] == []
+    service.delete("/v1/subjects/s", headers=admin)
+    for cursor in (gone, new_id(), "x"):
+        response = service.get(f"/v1/reviews/queue?cursor={cursor}", headers=admin)
+        assert_problem(response, 422, "invalid-request", ["query", "cursor"])
+
+
+@pytest.mark.parametrize("path", ["queue", "agreement"])
+def test_reviews_of_a_bank_that_is_not_there_are_a_problem(service: TestClient, assert_problem: AssertProblem, path: str) -> None:
+    assert_problem(service.get(f"/v1/reviews/{path}?bank_id=other"), 404, "bank-not-found")
+    service.post("/v1/banks", json={"id": "other", "title": "Other"})
+    assert service.get(f"/v1/reviews/{path}?bank_id=other").status_code == 200
+    service.post("/v1/banks/other/archive")
+    assert service.get(f"/v1/reviews/{path}?bank_id=other").status_code == 200
 
 
 def test_worth_is_the_width_of_the_interval_and_a_quarter_for_each_reason(
@@ -146,7 +177,8 @@ def test_override_of_a_verdict_alone_keeps_the_score(service: TestClient) -> Non
         {"decision": "override", "score": 1.1},
         {"decision": "override", "score": float("nan")},
         {"decision": "override", "key_points": [{"id": "x", "verdict": "yes"}]},
-        {"decision": "override", "key_points": [{"id": "x", "verdict": "covered"}] * 31},
+        {"decision": "override", "key_points": [{"id": f"x-{number}", "verdict": "covered"} for number in range(31)]},
+        {"decision": "override", "key_points": [{"id": "regularisation", "verdict": each} for each in ("covered", "missing")]},
         {"decision": "accept", "comment": "a\x00b"},
         {"decision": "accept", "comment": "\ud800"},
         {"decision": "accept", "comment": "x" * 5_001},
