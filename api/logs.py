@@ -110,7 +110,7 @@ def _request_id(sent: str) -> str:
 
 def _route(scope: Scope) -> str:
     """Return the route's pattern: the address itself may hold the name of a person."""
-    return str(getattr(scope.get("route"), "path", "none"))
+    return str(getattr(scope.get("route"), "path_format", "none"))
 
 
 def _method(name: str) -> str:

@@ -70,7 +70,8 @@ def delete_results(results: ResultsDep, chosen: Annotated[Deletion, Query()]) ->
     return results.delete(attempt_id=chosen.attempt_id, before=chosen.before)
 
 
-@router.delete("/subjects/{subject_id}", dependencies=[_DELETING], responses=responses(SubjectNotFoundError))
+# A path: a slash of the id is decoded before routes are looked at, and a last one would be redirected to the person without it.
+@router.delete("/subjects/{subject_id:path}", dependencies=[_DELETING], responses=responses(SubjectNotFoundError))
 def erase_subject(results: ResultsDep, subject_id: Annotated[SubjectId, Path(examples=["person-5"])]) -> Erased:
     """Erase all that is stored about a person."""
     return results.erase_subject(subject_id)

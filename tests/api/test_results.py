@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow.parquet as pq
 import pytest
@@ -298,6 +299,28 @@ def test_person_is_erased_everywhere_in_one_call(service: TestClient, database: 
         path = Path(str(database.url.database))
         files = [path, *path.parent.glob(path.name + "-wal")]
         assert b"xylophone" not in b"".join(file.read_bytes() for file in files)
+
+
+@pytest.mark.parametrize(
+    "subject_id", ["a/b", "/a", "a/", "//", "a//b", "../a", "..", "a/../b", "a/./b", "%", "a b?c#d;e", "a+b", "Ünï 🙂", "ل/x"]
+)
+def test_person_of_any_name_is_erased_and_nobody_else(
+    service: TestClient, assert_problem: AssertProblem, subject_id: str
+) -> None:
+    stored(service, subject_id=subject_id)
+    others = [stored(service, subject_id=name) for name in ("a", "b", "a-b")]
+    # Dots too, as clients take ".." out of an address.
+    address = "/v1/subjects/" + quote(subject_id, safe="").replace(".", "%2E")
+    assert service.delete(address).json() == {"results": 1, "replays": 0, "job_rows": 0}
+    assert listed(service) == others[::-1]
+    assert_problem(service.delete(address), 404, "subject-not-found")
+
+
+def test_person_without_a_name_cannot_be_erased(service: TestClient, assert_problem: AssertProblem) -> None:
+    kept = stored(service, subject_id="a")
+    assert_problem(service.delete("/v1/subjects/"), 422, "invalid-request", ["path", "subject_id"])
+    assert_problem(service.delete("/v1/subjects/a%00b"), 422, "invalid-request", ["path", "subject_id"])
+    assert listed(service) == [kept]
 
 
 @pytest.mark.parametrize(
