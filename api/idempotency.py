@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from api.access import AccessDep, KeyedRoute, StoreDep
 from api.errors import AnswerLostError, ClaimLostError, KeyReusedError, StillRunningError
+from api.replays import REPEATS_STORED, repeats_what_is_gone
 from api.schemas import SubjectId
 from api.storage.columns import new_id, now
 from api.storage.database import Store
@@ -47,6 +48,8 @@ IdempotencyKey = Annotated[
     ),
 ]
 _ID = TypeAdapter[str](SubjectId)
+# Parameters of the addresses of what is stored: answers there may speak of whom the request does not name.
+_REPEATED = frozenset({"result_id", "item_id"})
 REFUSALS = (KeyReusedError, StillRunningError, AnswerLostError, ClaimLostError)
 
 
@@ -56,6 +59,7 @@ class Claim:
 
     store: Store
     replay_id: str
+    repeats_stored: bool = False
 
     def mark(self, session: Session) -> None:
         """Note in the transaction of what the request does that it was carried out.
@@ -69,10 +73,14 @@ class Claim:
             raise ClaimLostError
 
     def keep(self, response: Response) -> None:
-        """Keep the answer for the next request with the key."""
-        given = {"given_status": response.status_code, "given_body": bytes(response.body).decode()}
+        """Keep the answer for the next request with the key, unless what it repeats was erased meanwhile."""
+        body = bytes(response.body).decode()
+        given = {"given_status": response.status_code, "given_body": body}
         with self.store.aside().write() as session:
+            # First, as it is what an erasure waits for: either that sees the answer, or we see what it has deleted.
             session.execute(_KEEP, {"replay_id": self.replay_id} | given)
+            if self.repeats_stored and repeats_what_is_gone(session, body):
+                session.execute(delete(Replay).where(Replay.id == self.replay_id))
 
     def release(self) -> None:
         """Let the key be used again, unless something was done before the request failed."""
@@ -129,6 +137,8 @@ async def claim_key(request: Request, store: StoreDep, access: AccessDep, idempo
             # Whoever holds a token must not take the names of requests that the site's own server sends.
             idempotency_key = hashlib.sha256(f"{access.bound.token_id} {idempotency_key}".encode()).hexdigest()
             names |= {f"{kind}:{name}" for kind, name in access.bound.names() if name is not None}
+        if not _REPEATED.isdisjoint(request.path_params):
+            names.add(REPEATS_STORED)
         request.scope["claim"] = await run_in_threadpool(_claim, store, idempotency_key, _hash_of(request, digest), names)
 
 
@@ -167,7 +177,7 @@ def _claim(store: Store, key: str, request_hash: str, names: set[str]) -> Claim:
     except IntegrityError:
         # Another server has claimed it between our look and our row.
         raise StillRunningError from None
-    claim = Claim(store, replay_id)
+    claim = Claim(store, replay_id, REPEATS_STORED in names)
     store.seal = claim.mark
     return claim
 

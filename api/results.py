@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, CursorResult, Select, bindparam, delete, select
+from sqlalchemy import CursorResult, Select, bindparam, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -14,11 +14,12 @@ from api.errors import ResultNotFoundError, SubjectNotFoundError
 from api.items import HeldAgainst
 from api.jobs.erasure import delete_jobs, erase_rows
 from api.passes import delete_expired
+from api.replays import delete_replays
 from api.schemas import GradeRequest
 from api.standing import Decided, decided
 from api.storage.columns import new_id, oldest_id
 from api.storage.database import Store
-from api.storage.tables import Delivery, GradedItem, Pass, Replay, ReplayName, Result
+from api.storage.tables import Delivery, GradedItem, Pass, Replay, Result
 from api.stored import Erased, ResultFilter, ResultPage, ReviewedResult, StoredFilter
 from grader import Gradable, GradingResult
 
@@ -86,27 +87,15 @@ class Results:
 
     def delete(self, *, attempt_id: str | None = None, before: datetime | None = None) -> Erased:
         """Delete the results of an attempt, or those made before a moment, and what else repeats them."""
-        chosen: list[ColumnElement[bool]] = []
-        if attempt_id is not None:
-            chosen.append(Result.attempt_id == attempt_id)
-        if before is not None:
-            chosen.append(Result.id < oldest_id(before))
-        if not chosen:
-            raise ValueError("a deletion needs an attempt or a moment")
         with self.store.write() as session:
             if attempt_id is not None:
-                # First, as it waits for chunks that are just being written down: their results are to go too.
-                job_rows = erase_rows(session, attempt_id=attempt_id)
-                session.execute(delete(Pass).where(Pass.attempt_id == attempt_id))
-                replays = _delete_replays(session, f"attempt:{attempt_id}")
-            results = _deleted(session.execute(delete(Result).where(*chosen)))
-            if before is not None:
-                replays = _deleted(session.execute(delete(Replay).where(Replay.id < oldest_id(before))))
-                job_rows = delete_jobs(session, before)
-                session.execute(delete(Delivery).where(Delivery.id < oldest_id(before)))
-                delete_expired(session)
+                erased, _ = _erase(session, attempt_id=attempt_id)
+            elif before is not None:
+                erased = _delete_old(session, before)
+            else:
+                raise ValueError("a deletion needs an attempt or a moment")
         self.store.database.forget()
-        return Erased(results=results, replays=replays, job_rows=job_rows)
+        return erased
 
     def erase_subject(self, subject_id: str) -> Erased:
         """Delete all that is stored about a person.
@@ -115,15 +104,11 @@ class Results:
             SubjectNotFoundError: If there is nothing.
         """
         with self.store.write() as session:
-            # First, as above.
-            job_rows = erase_rows(session, subject_id=subject_id)
-            results = _deleted(session.execute(delete(Result).where(Result.subject_id == subject_id)))
-            replays = _delete_replays(session, f"subject:{subject_id}")
-            tokens = _deleted(session.execute(delete(Pass).where(Pass.subject_id == subject_id)))
-        if not results + replays + job_rows + tokens:
+            erased, tokens = _erase(session, subject_id=subject_id)
+        if not erased.results + erased.replays + erased.job_rows + tokens:
             raise SubjectNotFoundError
         self.store.database.forget()
-        return Erased(results=results, replays=replays, job_rows=job_rows)
+        return erased
 
 
 def add_results(session: Session, results: Sequence[NewResult], *, key_name: str) -> list[str]:
@@ -211,9 +196,31 @@ def _filtered(wanted: StoredFilter) -> Select[Result]:
     return query
 
 
-def _delete_replays(session: Session, name: str) -> int:
-    named = select(ReplayName.replay_id).where(ReplayName.name == name)
-    return _deleted(session.execute(delete(Replay).where(Replay.id.in_(named))))
+def _erase(session: Session, *, attempt_id: str | None = None, subject_id: str | None = None) -> tuple[Erased, int]:
+    """Delete all about an attempt or a person, and return what it was, and how many tokens."""
+    # First, as it waits for chunks that are just being written down: their results are to go too.
+    job_rows = erase_rows(session, attempt_id=attempt_id, subject_id=subject_id)
+    kind, name = ("subject", subject_id) if attempt_id is None else ("attempt", attempt_id)
+    of_results, of_tokens = (getattr(table, f"{kind}_id") == name for table in (Result, Pass))
+    gone = session.execute(delete(Result).where(of_results).returning(Result.id, Result.attempt_id)).all()
+    replays = delete_replays(
+        session,
+        f"{kind}:{name}",
+        result_ids={result_id for result_id, _ in gone},
+        attempt_ids={attempt for attempt in (attempt_id, *(of for _, of in gone)) if attempt is not None},
+        subject_id=subject_id,
+    )
+    tokens = _deleted(session.execute(delete(Pass).where(of_tokens)))
+    return Erased(results=len(gone), replays=replays, job_rows=job_rows), tokens
+
+
+def _delete_old(session: Session, before: datetime) -> Erased:
+    results = _deleted(session.execute(delete(Result).where(Result.id < oldest_id(before))))
+    replays = _deleted(session.execute(delete(Replay).where(Replay.id < oldest_id(before))))
+    job_rows = delete_jobs(session, before)
+    session.execute(delete(Delivery).where(Delivery.id < oldest_id(before)))
+    delete_expired(session)
+    return Erased(results=results, replays=replays, job_rows=job_rows)
 
 
 def _deleted(done: object) -> int:

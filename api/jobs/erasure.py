@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -15,26 +16,29 @@ from api.jobs.keys import without_rows
 from api.jobs.shapes import WORKING, Mapping
 from api.storage.columns import oldest_id
 from api.storage.tables import Job, JobChunk, JobKeys
-from grader.batch.output import outcome_json
-from grader.batch.rows import Row
+from grader.batch.output import json_text, outcome_json
+from grader.batch.rows import LEFT_OVER, SEPARATORS, Row
 
 T = TypeVar("T")
 ERASED = "The row was erased."
+# Escapes of JSON, several at once as one character may be two of them; and bytes that are not UTF-8, as reading spells them out.
+_ESCAPES = re.compile(r'(?:\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt]))+|\\x[0-9a-f]{2}')
 
 
 def erase_rows(session: Session, *, attempt_id: str | None = None, subject_id: str | None = None) -> int:
     """Take out the rows of an attempt or a person, and return how many there were.
 
-    A row keeps its place, empty and with a problem. The sums of its job stay: they name nobody.
+    A row keeps its place, empty and with a problem. The sums of its job stay: they name nobody. A row that could not be read goes
+    where the name is anywhere in it.
     """
+    wanted = {field: name for field, name in (("attempt_id", attempt_id), ("subject_id", subject_id)) if name is not None}
     erased = 0
     for job_id, text in session.execute(select(Job.id, Job.mapping)).all():
         mapping = Mapping.model_validate_json(text)
-        wanted = {mapping.attempt_id_column: attempt_id, mapping.subject_id_column: subject_id}
         for number in session.scalars(select(JobChunk.number).where(JobChunk.job_id == job_id)).all():
             # Locked, or a worker could write down what became of a row between our look and our change.
             chunk = session.get(JobChunk, (job_id, number), with_for_update=True)
-            places = [] if chunk is None else _erase_in(chunk, wanted)
+            places = [] if chunk is None else _erase_in(chunk, mapping, wanted)
             keys = session.get(JobKeys, (job_id, number)) if places else None
             if keys is not None:
                 keys.keys = without_rows(keys.keys, places)
@@ -55,10 +59,10 @@ def is_erased(row: Row) -> bool:
     return row.problem == ERASED
 
 
-def _erase_in(chunk: JobChunk, wanted: dict[str, str | None]) -> list[int]:
+def _erase_in(chunk: JobChunk, mapping: Mapping, wanted: dict[str, str]) -> list[int]:
     """Take out the rows of a chunk that are wanted, and return their places in it."""
     rows = unpack_rows(chunk.input)
-    places = [n for n, row in enumerate(rows) if _speaks_of(row, wanted)]
+    places = [n for n, row in enumerate(rows) if _speaks_of(row, mapping, wanted)]
     if places:
         chunk.input = pack_rows(_replaced(rows, places, Row(problem=ERASED)))
         if chunk.output is not None:
@@ -66,13 +70,41 @@ def _erase_in(chunk: JobChunk, wanted: dict[str, str | None]) -> list[int]:
     return places
 
 
-def _speaks_of(row: Row, wanted: dict[str, str | None]) -> bool:
-    return any(name is not None and _text(row.values.get(column)) == name for column, name in wanted.items())
+def _speaks_of(row: Row, mapping: Mapping, wanted: dict[str, str]) -> bool:
+    asked = mapping.asked(row.values)
+    if any(field in asked and _is_named(asked[field], name) for field, name in wanted.items()):
+        return True
+    return row.problem is not None and any(_holds(text, name) for text in _texts(row) for name in wanted.values())
 
 
-def _text(value: object) -> str | None:
-    """Return a cell as the id that it was read as."""
-    return value if isinstance(value, str) else json.dumps(value) if isinstance(value, int) else None
+def _is_named(value: object, name: str) -> bool:
+    """Tell whether a cell is a name; one that is no text can be no id, and is searched."""
+    return value == name if isinstance(value, str) else _holds(json_text(value), name)
+
+
+def _texts(row: Row) -> list[str]:
+    """Return all that is kept of a row that could not be read.
+
+    Its cells are joined as they may have been in the table: a name with a comma in it was perhaps taken for two.
+    """
+    if row.text is not None:
+        return [row.text]
+    cells = ["" if value is None else str(value) for value in row.values.values()]
+    left_over = (row.problem or "").partition(LEFT_OVER)[2]
+    return [separator.join([*cells, left_over]) for separator in SEPARATORS]
+
+
+def _holds(text: str, name: str) -> bool:
+    """Tell whether a text holds a name, as it stands or escaped."""
+    # In UTF-16 every second byte of a name is a null.
+    shown = text.replace("\0", "")
+    return name in shown or name in _ESCAPES.sub(_spelt, shown)
+
+
+def _spelt(escapes: re.Match[str]) -> str:
+    found = escapes[0]
+    # Bytes that are not UTF-8 are most often Latin-1.
+    return bytes.fromhex(found[2:]).decode("latin-1") if found.startswith("\\x") else str(json.loads(f'"{found}"'))
 
 
 def _replaced(values: Sequence[T], places: Sequence[int], by: T) -> list[T]:

@@ -80,7 +80,7 @@ def pack_keys(job_id: str, mapping: Mapping, rows: Sequence[Row], outcomes: Sequ
             continue
         item_id, result = outcome
         kind = FOR_REVIEW if result["needs_review"] else GRADED
-        subject = _hashed(job_id, row.values.get(mapping.subject_id_column))
+        subject = _hashed(job_id, mapping.asked(row.values).get("subject_id"))
         table[at] = (result["score"], subject, flag_bits(result["flags"]), items.setdefault(item_id, len(items)), kind)
     return _packed(list(items), table)
 
@@ -126,7 +126,7 @@ def _made_again(session: Session, job_id: str, number: int, mapping: Mapping) ->
     outcomes: list[tuple[str, Any] | None] = []
     for row, line in zip(rows, unpack_outcomes(chunk.output or b""), strict=True):
         result = json.loads(line).get("result")
-        item_id = mapping.item_id or str(row.values.get(mapping.item_id_column))
+        item_id = str(mapping.asked(row.values).get("item_id"))
         outcomes.append(None if result is None else (item_id, result))
     session.expunge(chunk)
     return pack_keys(job_id, mapping, rows, outcomes)
@@ -134,7 +134,7 @@ def _made_again(session: Session, job_id: str, number: int, mapping: Mapping) ->
 
 def _hashed(job_id: str, subject: object) -> int:
     """Return a learner as a number that means nothing in another job; 0 where none is named."""
-    if subject is None or subject == "":
+    if subject is None:
         return 0
     digest = hashlib.blake2b(str(subject).encode("utf-8", "surrogatepass"), key=job_id.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") or 1

@@ -60,7 +60,7 @@ class Mapping(BaseModel):
     def asked(self, values: Values[str, Any]) -> dict[str, Any]:  # Any: whatever the table holds
         """Return what a row asks for by its columns, as the body of a request would; it is not looked at yet."""
         found = {
-            "item_id": self.item_id or values.get(self.item_id_column),
+            "item_id": self.item_id or _digits(values.get(self.item_id_column)),
             "candidate_answer": values.get(self.candidate_answer_column),
             "attempt_id": _as_id(values.get(self.attempt_id_column)),
             "subject_id": _as_id(values.get(self.subject_id_column)),
@@ -248,9 +248,15 @@ def columns_text(columns: list[str]) -> str:
 
 
 def _as_id(value: object) -> object:
-    """Return a cell as an id: none where it is empty, and whole numbers as they are written."""
-    if value == "":
-        return None
+    """Return a cell as an id: none where it is empty, and a whole number as its digits."""
+    return None if value == "" else _digits(value)
+
+
+def _digits(value: object) -> object:
+    """Return a whole number as its digits, and anything else as it is."""
+    # Where some rows have none, whole numbers are often written as floats.
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 

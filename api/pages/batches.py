@@ -137,7 +137,7 @@ def problem_of(row: GradedRow, mapping: Mapping, t: Values[str, str]) -> str:
     said = _FOUND_LATER.get(problem)
     if said is not None:
         return t[said]
-    item_id = mapping.item_id or row.values.get(mapping.item_id_column)
+    item_id = mapping.asked(row.values).get("item_id")
     is_unknown = isinstance(item_id, str) and problem == str(ItemNotFoundError(item_id))
     if not is_unknown and not problem.startswith(f"{ROW}."):
         return t["row_problem_reading"].format(said=problem)

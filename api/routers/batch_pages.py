@@ -179,7 +179,7 @@ def show_row(
         raise InvalidTableError(f"The row {number} is not graded, or not there.")
     row, mapping, job = page.rows[0], jobs.mapping(job_id), jobs.get(job_id)
     answer = str(row.values.get(mapping.candidate_answer_column) or "")
-    item_id = mapping.item_id or str(row.values.get(mapping.item_id_column) or "")
+    item_id = str(mapping.asked(row.values).get("item_id", ""))
     shown: dict[str, Any] = {
         "row": row,
         "job": job,

@@ -22,6 +22,8 @@ _MAX_FIELD_CHARS = 1_000_000
 MAX_COLUMNS = 2_000
 # What a spreadsheet puts between columns, by where it is used: semicolons where a comma divides whole numbers from decimals.
 SEPARATORS = (",", ";", "\t")
+# What stands before the fields that a row has beyond its header, in the problem of the row.
+LEFT_OVER = " Left over: "
 
 
 class BatchError(GraderError):
@@ -155,7 +157,7 @@ class CsvSource:
         elif len(cells) != len(self._columns):
             extra = self.separator.join(cells[len(self._columns) :])
             problem = f"The row that ends in line {line} has {len(cells)} fields, the header {len(self._columns)}."
-            problem += f" Left over: {_as_utf8(extra)}" if extra else ""
+            problem += LEFT_OVER + _as_utf8(extra) if extra else ""
         cells += [""] * (len(self._columns) - len(cells))
         # A row with too many fields: what is left over stands in the problem.
         values = {column: _as_utf8(cell) for column, cell in zip(self._columns, cells, strict=False)}

@@ -295,6 +295,22 @@ def test_answers_are_graded_again_after_a_look_at_the_difference(bank: TestClien
     assert bank.delete("/v1/subjects/s").json()["results"] == 4
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("address", ["/v1/subjects/s", "/v1/results?attempt_id=a"])
+def test_kept_report_goes_with_a_person_whose_answer_it_tells_of(bank: TestClient, address: str, dry_run: bool) -> None:
+    add(bank)
+    publish(bank)
+    grade(bank, attempt_id="a", subject_id="s")
+    add(bank, max_mark=20)
+    publish(bank)
+    wanted, key = {"bank_id": "physics", "dry_run": dry_run}, {"idempotency-key": "k"}
+    first, again = (bank.post("/v1/items/gravity/regrade", json=wanted, headers=key) for _ in range(2))
+    assert first.json()["differences"][0]["attempt_id"] == "a"
+    assert again.content == first.content
+    assert bank.delete(address).json()["replays"] == 1
+    assert bank.post("/v1/items/gravity/regrade", json=wanted, headers=key).json()["differences"] == []
+
+
 def test_many_answers_are_graded_again_in_several_calls(bank: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.regrading._MAX_ANSWERS", 2)
     add(bank)

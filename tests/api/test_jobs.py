@@ -459,6 +459,87 @@ def test_person_is_erased_from_jobs_too(service: TestClient, work: Work, databas
         assert all(b"xylophones" not in file.read_bytes() for file in path.parent.glob(path.name + "*"))
 
 
+UNREADABLE = {
+    "a number that is none": b'{"subject_id":"kim","candidate_answer":"secret","n":NaN}',
+    "cut": b'{"candidate_answer":"secret","subject_id":"kim',
+    "no object": b'["kim","secret"]',
+    "no JSON": b"kim said: secret",
+    "escaped": rb'{"subject_id":"k\u0069m","candidate_answer":"secret","n":NaN}',
+    "UTF-16": '{"subject_id":"kim","candidate_answer":"secret"}'.encode("utf-16-le"),
+}
+
+
+@pytest.mark.parametrize("line", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("is_graded", [True, False])
+def test_line_that_cannot_be_read_is_erased_if_it_has_the_name(
+    service: TestClient, work: Work, line: bytes, is_graded: bool
+) -> None:
+    other = b'{"subject_id":"bob","candidate_answer":"his own","n":NaN}'
+    job = service.post("/v1/jobs", content=line + b"\n" + other, headers=JSONL).json()
+    if is_graded:
+        work.grade_chunk(job["id"], 0, 0)
+    assert service.delete("/v1/subjects/kim").json()["job_rows"] == 1
+    work.grade_chunk(job["id"], 0, 0)
+    first, second = lines(service.get(f"/v1/jobs/{job['id']}/results?format=jsonl"))
+    assert first == {"problem": "The row was erased."}
+    assert second["input"] == other.decode()
+    assert service.delete("/v1/subjects/kim").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("kim", "dropout,I said, secret,kim"),
+        ("kim", "dropout,secret,s,kim"),
+        ("Doe, Kim", "dropout,secret,Doe, Kim"),
+        ("Zoë", "dropout,secret,Zo\xeb"),
+    ],
+)
+def test_row_of_csv_that_cannot_be_read_is_erased_if_it_has_the_name(
+    service: TestClient, work: Work, name: str, row: str
+) -> None:
+    content = f"item_id,candidate_answer,subject_id\n{row}\ndropout,his own,bob,4\n".encode("latin-1")
+    job = service.post("/v1/jobs", content=content, headers=CSV).json()
+    # The number of a line is no name.
+    assert service.delete("/v1/subjects/2").status_code == 404
+    work.grade_chunk(job["id"], 0, 0)
+    assert service.delete(f"/v1/subjects/{name}").json()["job_rows"] == 1
+    rows = lines(service.get(f"/v1/jobs/{job['id']}/results?format=jsonl"))
+    assert rows[0] == {"problem": "The row was erased."}
+    assert rows[1]["candidate_answer"] == "his own"
+
+
+@pytest.mark.parametrize("value", [7, 7.0])
+@pytest.mark.parametrize("as_table", [json.dumps, as_parquet])
+def test_whole_number_is_the_id_of_its_digits(
+    service: TestClient, work: Work, value: float, as_table: Callable[[Any], str | bytes]
+) -> None:
+    rows = [{**ROWS[0], "subject_id": value, "attempt_id": value}, {**ROWS[0], "subject_id": None, "attempt_id": None}]
+    media_type = PARQUET if as_table is as_parquet else {"content-type": "application/json"}
+    job = service.post("/v1/jobs", params={"store": True}, content=as_table(rows), headers=media_type).json()
+    work.grade_chunk(job["id"], 0, 0)
+    assert [row.get("problem") for row in lines(service.get(f"/v1/jobs/{job['id']}/results?format=jsonl"))] == [None, None]
+    [stored] = service.get("/v1/results?subject_id=7&attempt_id=7").json()["results"]
+    assert stored["candidate_answer"] == ANSWER
+    assert service.delete("/v1/subjects/7").json() == {"results": 1, "replays": 0, "job_rows": 1}
+
+
+def test_item_may_be_named_by_a_number(service: TestClient, work: Work) -> None:
+    job = queued(service, [{"item_id": 7.0, "candidate_answer": ANSWER}])
+    work.grade_chunk(job["id"], 0, 0)
+    [row] = lines(service.get(f"/v1/jobs/{job['id']}/results?format=jsonl"))
+    assert "No item '7'" in row["problem"]
+
+
+@pytest.mark.parametrize("value", [["kim"], {"id": "kim"}, 7.5, True])
+def test_row_whose_id_is_none_is_erased_by_what_stands_there(service: TestClient, work: Work, value: Any) -> None:
+    job = queued(service, [{**ROWS[0], "subject_id": value}, {**ROWS[0], "subject_id": None}])
+    work.grade_chunk(job["id"], 0, 0)
+    name = "kim" if isinstance(value, list | dict) else json.dumps(value)
+    assert service.delete(f"/v1/subjects/{name}").json()["job_rows"] == 1
+    assert "candidate_answer" not in lines(service.get(f"/v1/jobs/{job['id']}/results?format=jsonl"))[0]
+
+
 def test_answer_erased_while_it_is_graded_stays_erased(service: TestClient, work: Work) -> None:
     job = queued(service, [{**ROWS[0], "attempt_id": 7}], store=True)
     task = work._begin(job["id"], 0, 0)

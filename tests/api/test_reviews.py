@@ -7,15 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fastapi import Response
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
+from api.idempotency import Claim
 from api.keys import Scope
-from api.results import worth_of_a_look
+from api.results import Results, worth_of_a_look
 from api.reviews import _agreement
 from api.storage.columns import new_id
 from api.storage.database import Database, Store
-from api.storage.tables import GradedItem, Result, Review
+from api.storage.tables import GradedItem, Replay, Result, Review
 from grader import Grader, ItemBank
 
 AssertProblem = Callable[..., dict[str, Any]]
@@ -27,8 +29,8 @@ ANSWERS = [
 ]
 
 
-def store(service: TestClient, answer: str = ANSWERS[1]) -> str:
-    body = {"item_id": "dropout", "candidate_answer": answer, "store": True, "subject_id": "s"}
+def store(service: TestClient, answer: str = ANSWERS[1], **ids: str) -> str:
+    body = {"item_id": "dropout", "candidate_answer": answer, "store": True, "subject_id": "s", "attempt_id": "a", **ids}
     return str(service.post("/v1/grades", json=body).json()["result_id"])
 
 
@@ -212,6 +214,42 @@ def test_reviews_go_with_the_person_they_are_about(service: TestClient, database
     service.delete("/v1/subjects/s")
     with Store(database, "local").read() as session:
         assert session.scalar(select(func.count()).select_from(Review)) == 0
+
+
+@pytest.mark.parametrize("address", ["/v1/subjects/s", "/v1/results?attempt_id=a"])
+def test_kept_answers_about_reviews_go_with_the_person(service: TestClient, database: Database, address: str) -> None:
+    ids = [store(service), store(service, subject_id="other", attempt_id="b")]
+    for number, result_id in enumerate(ids):
+        body = {"decision": "accept", "comment": "Short."}
+        kept = {"idempotency-key": f"k{number}"}
+        assert service.post(f"/v1/results/{result_id}/reviews", json=body, headers=kept).status_code == 200
+    assert service.delete(address).json()["replays"] == 1
+    with Store(database, "local").read() as session:
+        [kept_body] = session.scalars(select(Replay.body))
+    assert ids[1] in str(kept_body)
+
+
+def test_kept_answer_goes_with_the_person_whom_its_comment_names(service: TestClient, database: Database) -> None:
+    result_id = store(service, subject_id="other")
+    store(service, subject_id="kim")
+    body = {"decision": "accept", "comment": "Copied from kim, word by word."}
+    service.post(f"/v1/results/{result_id}/reviews", json=body, headers={"idempotency-key": "k"})
+    assert service.delete("/v1/subjects/kim").json() == {"results": 1, "replays": 1, "job_rows": 0}
+
+
+def test_answer_about_a_person_who_was_erased_meanwhile_is_not_kept(
+    service: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, keep = f"/v1/results/{store(service)}/reviews", Claim.keep
+
+    def erase_first(claim: Claim, response: Response) -> None:
+        Results(Store(database, "local")).erase_subject("s")
+        keep(claim, response)
+
+    monkeypatch.setattr(Claim, "keep", erase_first)
+    assert service.post(address, json={"decision": "accept"}, headers={"idempotency-key": "k"}).status_code == 200
+    with Store(database, "local").read() as session:
+        assert session.scalars(select(Replay)).all() == []
 
 
 def test_agreement_compares_the_latest_of_each_person(service: TestClient, database: Database) -> None:
