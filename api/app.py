@@ -23,6 +23,7 @@ from api.answers import RepeatedAnswers
 from api.attempts import Attempts
 from api.calibrated import LearntGraders
 from api.dependencies import State
+from api.expiry import expiring
 from api.jobs.work import Work
 from api.keys import KEYLESS, ensure_tenant, has_keys
 from api.metrics import Metrics
@@ -131,6 +132,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="loading") as executor,
         TemporaryDirectory(prefix="grader-uploads-") as uploads,
         UsageLedger(database).kept() as ledger,
+        expiring(database),
     ):
         loading = executor.submit(_load_grader, settings, bank, app.state.metrics)
         worker = executor.submit(_start_worker, settings, loading, database, bank, app.state.metrics)

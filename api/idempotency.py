@@ -23,13 +23,12 @@ from sqlalchemy.orm import Session
 
 from api.access import AccessDep, KeyedRoute, StoreDep
 from api.errors import AnswerLostError, ClaimLostError, KeyReusedError, StillRunningError
-from api.replays import REPEATS_STORED, repeats_what_is_gone
+from api.replays import KEPT, REPEATS_STORED, repeats_what_is_gone
 from api.schemas import SubjectId
 from api.storage.columns import new_id, now
 from api.storage.database import Store
 from api.storage.tables import Replay, ReplayName
 
-_KEPT = timedelta(days=1)
 # A claim without an answer after this long is of a server that died.
 _RUNS_AT_MOST = timedelta(minutes=2)
 # Built once, since every request with a key asks. No session that changes a claim has loaded it.
@@ -184,7 +183,7 @@ def _claim(store: Store, key: str, request_hash: str, names: set[str]) -> Claim:
 
 def _is_over(known: Replay) -> bool:
     is_done = known.carried_out or known.status is not None
-    return now() - known.created_at > (_KEPT if is_done else _RUNS_AT_MOST)
+    return now() - known.created_at > (KEPT if is_done else _RUNS_AT_MOST)
 
 
 def _answer_of(known: Replay, request_hash: str) -> Exception:

@@ -1,16 +1,19 @@
-"""Kept answers to requests with an `Idempotency-Key`: which of them speak of whom, so that erasing finds them."""
+"""Kept answers to requests with an `Idempotency-Key`: how long they stay, and which of them go with whom."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import CursorResult, delete, func, or_, select
 from sqlalchemy.orm import Session
 
+from api.storage.columns import now, oldest_id
 from api.storage.tables import Replay, ReplayName, Result
 
+KEPT = timedelta(days=1)
 # What answers are named by that may repeat results stored before, anybody's: a review, what came of grading again.
 REPEATS_STORED = "stored"
 
@@ -42,9 +45,18 @@ def delete_replays(
         or part.get("attempt_id") in attempt_ids
         or (subject_id is not None and subject_id in part.get("comment", ""))
     ]
-    done = session.execute(delete(Replay).where(or_(Replay.id.in_(named), Replay.id.in_(repeating))))
-    assert isinstance(done, CursorResult)  # noqa: S101 what a deletion gives
-    return done.rowcount
+    return _deleted(session.execute(delete(Replay).where(or_(Replay.id.in_(named), Replay.id.in_(repeating)))))
+
+
+def delete_expired_replays(session: Session, *, at_most: int) -> int:
+    """Delete some of the kept answers whose day is over, the oldest first, and return how many there were.
+
+    Their ids tell their age, so nothing is read of those that are to stay.
+    """
+    over = select(Replay.id).where(Replay.id < oldest_id(now() - KEPT)).order_by(Replay.id).limit(at_most)
+    # Two servers that delete at once would otherwise wait for each other.
+    ids = session.scalars(over.with_for_update(skip_locked=True)).all()
+    return _deleted(session.execute(delete(Replay).where(Replay.id.in_(ids)))) if ids else 0
 
 
 def repeats_what_is_gone(session: Session, body: str) -> bool:
@@ -62,3 +74,8 @@ def _parts(body: str) -> list[dict[str, Any]]:  # Any: JSON
 
 def _result_ids(part: dict[str, Any]) -> set[str]:
     return {part[key] for key in ("result_id", "new_result_id") if part.get(key) is not None}
+
+
+def _deleted(done: object) -> int:
+    assert isinstance(done, CursorResult)  # noqa: S101 what a deletion gives
+    return done.rowcount

@@ -14,10 +14,10 @@ from api.errors import ResultNotFoundError, SubjectNotFoundError
 from api.items import HeldAgainst
 from api.jobs.erasure import delete_jobs, erase_rows
 from api.passes import delete_expired
-from api.replays import delete_replays
+from api.replays import KEPT, delete_replays
 from api.schemas import GradeRequest
 from api.standing import Decided, decided
-from api.storage.columns import new_id, oldest_id
+from api.storage.columns import new_id, now, oldest_id
 from api.storage.database import Store
 from api.storage.tables import Delivery, GradedItem, Pass, Replay, Result
 from api.stored import Erased, ResultFilter, ResultPage, ReviewedResult, StoredFilter
@@ -216,7 +216,8 @@ def _erase(session: Session, *, attempt_id: str | None = None, subject_id: str |
 
 def _delete_old(session: Session, before: datetime) -> Erased:
     results = _deleted(session.execute(delete(Result).where(Result.id < oldest_id(before))))
-    replays = _deleted(session.execute(delete(Replay).where(Replay.id < oldest_id(before))))
+    # Those whose day is over in any case, however old results may be.
+    replays = _deleted(session.execute(delete(Replay).where(Replay.id < oldest_id(max(before, now() - KEPT)))))
     job_rows = delete_jobs(session, before)
     session.execute(delete(Delivery).where(Delivery.id < oldest_id(before)))
     delete_expired(session)

@@ -15,7 +15,7 @@ from api.commands.serve import settle
 from api.protocol import BoundedHttpToolsProtocol
 from api.storage.columns import new_id, now, oldest_id
 from api.storage.database import Database, Store
-from api.storage.tables import Result
+from api.storage.tables import Replay, Result
 from grader.cli.app import main
 from tests.api.databases import KINDS, new_database
 
@@ -160,6 +160,17 @@ def test_old_results_are_purged(address: str, empty_database: Database, capsys: 
     assert capsys.readouterr().err == "north: 0 results deleted.\nsouth: 1 results deleted.\n"
     with Store(empty_database, "north").read() as session:
         assert [each[:12] for each in session.scalars(select(Result.id))] == [new[:12]]
+
+
+def test_kept_answers_older_than_a_day_are_purged_whatever_the_days(address: str, empty_database: Database) -> None:
+    main(["db", "upgrade"])
+    main(["keys", "create", "--tenant", "north"])
+    ids = [oldest_id(now() - timedelta(hours=hours)) for hours in (25, 23)]
+    with Store(empty_database, "north").write() as session:
+        session.add_all(Replay(id=each, key=each, request_hash="") for each in ids)
+    assert main(["purge", "--days", "400"]) == 0
+    with Store(empty_database, "north").read() as session:
+        assert session.scalars(select(Replay.id)).all() == ids[1:]
 
 
 def result(result_id: str) -> Result:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -10,14 +12,15 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import update
+from sqlalchemy import delete, select, update
 
 from api.dependencies import get_grader
+from api.expiry import expiring
 from api.idempotency import Claim
 from api.keys import Scope
-from api.storage.columns import now
+from api.storage.columns import new_id, now, oldest_id
 from api.storage.database import Database, Store
-from api.storage.tables import Replay
+from api.storage.tables import Replay, ReplayName
 from grader import Gradable, Grader, GradingResult
 
 AssertProblem = Callable[..., dict[str, Any]]
@@ -90,6 +93,52 @@ def test_answer_is_kept_for_a_day(service: TestClient, database: Database) -> No
             session.execute(update(Replay).values(created_at=now() - age))
         assert service.post("/v1/grades", json=ROW, headers=KEY).status_code == 200
         assert count(service) == stored
+
+
+def test_answer_is_deleted_after_a_day_though_nobody_asks_again(
+    database: Database, make_key: MakeKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.expiry._AT_ONCE", 2)
+    kept = {tenant: aged_replays(database, make_key, tenant) for tenant in ("north", "south")}
+    with expiring(database):
+        deadline = time.monotonic() + 30
+        while any(replay_ids(database, tenant) != ids for tenant, ids in kept.items()):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert all(replay_ids(database, tenant) == ids for tenant, ids in kept.items())
+
+
+def test_server_deletes_old_answers_again_and_again(database: Database, make_key: MakeKey) -> None:
+    deadline = time.monotonic() + 30
+    with expiring(database, every_s=0.01):
+        for _ in range(2):
+            kept = aged_replays(database, make_key, "north")
+            while not set(replay_ids(database, "north")) <= set(kept):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            with Store(database, "north").write() as session:
+                session.execute(delete(Replay))
+
+
+def test_server_that_does_not_work_on_jobs_deletes_old_answers(service: TestClient) -> None:
+    assert not service.app_state["settings"].work_on_jobs
+    assert "expiry" in {thread.name for thread in threading.enumerate()}
+
+
+def aged_replays(database: Database, make_key: MakeKey, tenant: str) -> list[str]:
+    """Keep some answers, all but the last older than a day, and return the ids of those that are to stay."""
+    make_key(Scope.GRADE, tenant=tenant)
+    ids = [oldest_id(now() - timedelta(hours=hours))[:-20] + new_id()[-20:] for hours in (100, 50, 48, 30, 25, 23)]
+    with Store(database, tenant).write() as session:
+        session.add_all(Replay(id=each, key=each, request_hash="", status=200, body="{}") for each in ids)
+        session.flush()
+        session.add_all(ReplayName(replay_id=each, name="subject:s") for each in ids)
+    return ids[-1:]
+
+
+def replay_ids(database: Database, tenant: str) -> list[str]:
+    with Store(database, tenant).read() as session:
+        return list(session.scalars(select(Replay.id)))
 
 
 @pytest.mark.parametrize("store", [True, False])
