@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import jsonschema
@@ -340,7 +341,10 @@ def test_batch_stopped_by_ctrl_c_exits_with_130_and_can_be_resumed(grader_home: 
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text("item_id,candidate_answer\n" + f"dropout,{ANSWER}\n" * 3 + "dropout,It is one word.\n" * 20_000)
     note = target.with_name("out.csv.part.json")
-    with subprocess.Popen(child("batch", source, target, home=grader_home), stderr=subprocess.PIPE, text=True) as process:
+    command = child("batch", source, target, home=grader_home)
+    # What a shell runs in the background ignores Ctrl-C, and so does all that it starts.
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heeding) as process:  # noqa: PLW1509
         deadline = time.monotonic() + 60
         while not note.exists() and time.monotonic() < deadline:
             time.sleep(0.002)
