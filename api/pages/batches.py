@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from collections.abc import Mapping as Values
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pydantic import ConfigDict, Field, ValidationError, field_validator, model_
 from api.errors import InvalidTableError
 from api.jobs.erasure import ERASED
 from api.jobs.shapes import GradedRow, JobOptions, Mapping, RowFilter
-from api.jobs.work import FAILED_ALONE, GIVEN_UP, ROW
+from api.jobs.work import FAILED_ALONE, GIVEN_UP, OTHER_BANK, ROW
 from api.pages.uploads import UnusableTableError
 from api.problems import validation_problem
 from api.schemas import GradeRequest
@@ -28,7 +29,14 @@ _SHOWN_ROWS = 5
 # Enough to find what is wrong with a table, and read in a moment.
 _LOOKED_AT_ROWS = 2_000
 _MAX_CELL_CHARS = 160
-_FOUND_LATER = {FAILED_ALONE: "row_problem_failed", GIVEN_UP: "row_problem_given_up", ERASED: "row_problem_erased"}
+# A batch is called as its file, if nobody says otherwise, and a file may be called anything.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
+_FOUND_LATER = {
+    FAILED_ALONE: "row_problem_failed",
+    GIVEN_UP: "row_problem_given_up",
+    OTHER_BANK: "row_problem_other_bank",
+    ERASED: "row_problem_erased",
+}
 _SEPARATORS = {",": "separator_comma", ";": "separator_semicolon", "\t": "separator_tab"}
 
 
@@ -71,6 +79,11 @@ class Chosen(JobOptions):
     @classmethod
     def _empty_is_default(cls, given: dict[str, object]) -> dict[str, object]:
         return {name: value for name, value in given.items() if value != ""}
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _without_controls(cls, value: object) -> object:
+        return _CONTROLS.sub("", value) if isinstance(value, str) else value
 
     def address(self) -> str:
         """Return the query of an address that shows the table so read."""
