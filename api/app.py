@@ -100,7 +100,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.metrics = metrics
     # Set by whoever runs the server, before it waits for what is in progress.
     app.state.stopping = Event()
-    # Called with the grader and its bank when both are loaded: whoever owns the process may put its memory in order then.
+    # Called when all is loaded that stays: whoever owns the process may put its memory in order then.
     app.state.at_rest = _leave_as_it_is
     problems.install(app)
     rendering.install(app)
@@ -136,7 +136,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
     ):
         loading = executor.submit(_load_grader, settings, bank, app.state.metrics)
         worker = executor.submit(_start_worker, settings, loading, database, bank, app.state.metrics)
-        executor.submit(_tell_at_rest, loading, bank, app.state.at_rest)
+        executor.submit(_tell_at_rest, loading, app.state.at_rest)
         yield State(
             settings=settings,
             bank=bank,
@@ -162,12 +162,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
         loading.result().close()
 
 
-def _tell_at_rest(loading: Future[Grader], bank: ItemBank, at_rest: Callable[[Grader, ItemBank], None]) -> None:
+def _tell_at_rest(loading: Future[Grader], at_rest: Callable[[], None]) -> None:
     if loading.exception() is None:
-        at_rest(loading.result(), bank)
+        at_rest()
 
 
-def _leave_as_it_is(_grader: Grader, _bank: ItemBank) -> None:
+def _leave_as_it_is() -> None:
     """Do nothing: a process that runs more than the service decides about its memory itself."""
 
 

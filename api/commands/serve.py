@@ -19,7 +19,7 @@ from api.keys import has_keys
 from api.settings import Settings
 from api.storage import migrations
 from api.storage.database import Database, parse_url
-from grader import Grader, GraderError, ItemBank
+from grader import GraderError
 from grader.cli.options import bank_option, bank_path, home_option
 
 # Requests in progress are finished when the server is told to stop; longer than this nothing takes.
@@ -27,8 +27,6 @@ _GRACE_S = 20
 # How long a thread that grades may keep the others from running, and with them the one that answers health checks; Python's own
 # five milliseconds add up with every request in progress.
 _TURN_S = 0.001
-# Items, of some forty milliseconds of a core each, while the server answers already.
-_MADE_READY = 100
 
 
 class KeylessAddressError(GraderError):
@@ -82,14 +80,11 @@ def serve(host: str, port: int, bank_dir: Path | None, home: Path | None) -> Non
     Server(config).run()
 
 
-def settle(grader: Grader, bank: ItemBank) -> None:
-    """Leave what stays out of garbage collections: with it a full one stops every thread for a quarter of a second.
+def settle() -> None:
+    """Leave what is loaded by now out of garbage collections: with it a full one stops every thread for a quarter of a second.
 
-    Most of what stays of an item is made by the first answer to it, so the first items are graded once. Nothing is collected
-    before, as that would be such a stop, and what is garbage by now is little.
+    Nothing is collected first, as that would be such a stop, and what is garbage by now is little.
     """
-    for item in bank.items[:_MADE_READY]:
-        grader.grade(item, item.reference_answers[0].text)
     gc.freeze()
 
 
