@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import examples
-from api.schemas import MAX_PAGE_ITEMS
+from api.schemas import MAX_PAGE_ITEMS, ONE_LINE
 from api.storage.tables import ItemVersion
 from api.stored import RowId
 from grader import FileProblem, Item, Slug
@@ -33,7 +33,7 @@ class NewBank(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: BankId
-    title: Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    title: Annotated[str, Field(min_length=1, max_length=300, pattern=ONE_LINE)]
 
 
 class StoredBank(BaseModel):

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from fastapi import Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import CursorResult, bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -26,7 +26,7 @@ from api.errors import AnswerLostError, ClaimLostError, KeyReusedError, StillRun
 from api.replays import KEPT, REPEATS_STORED, repeats_what_is_gone
 from api.schemas import SubjectId
 from api.storage.columns import new_id, now
-from api.storage.database import Store
+from api.storage.database import Store, changed_rows
 from api.storage.tables import Replay, ReplayName
 
 # A claim without an answer after this long is of a server that died.
@@ -66,9 +66,7 @@ class Claim:
         Raises:
             ClaimLostError: If another request has claimed the key since, having waited for this one long enough.
         """
-        noted = session.execute(_MARK, {"replay_id": self.replay_id})
-        assert isinstance(noted, CursorResult)  # noqa: S101 what an update gives
-        if not noted.rowcount:
+        if not changed_rows(session.execute(_MARK, {"replay_id": self.replay_id})):
             raise ClaimLostError
 
     def keep(self, response: Response) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, func, or_, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from api.storage.columns import now, oldest_id
+from api.storage.database import changed_rows
 from api.storage.tables import Replay, ReplayName, Result
 
 KEPT = timedelta(days=1)
@@ -45,7 +46,7 @@ def delete_replays(
         or part.get("attempt_id") in attempt_ids
         or (subject_id is not None and subject_id in part.get("comment", ""))
     ]
-    return _deleted(session.execute(delete(Replay).where(or_(Replay.id.in_(named), Replay.id.in_(repeating)))))
+    return changed_rows(session.execute(delete(Replay).where(or_(Replay.id.in_(named), Replay.id.in_(repeating)))))
 
 
 def delete_expired_replays(session: Session, *, at_most: int) -> int:
@@ -56,7 +57,7 @@ def delete_expired_replays(session: Session, *, at_most: int) -> int:
     over = select(Replay.id).where(Replay.id < oldest_id(now() - KEPT)).order_by(Replay.id).limit(at_most)
     # Two servers that delete at once would otherwise wait for each other.
     ids = session.scalars(over.with_for_update(skip_locked=True)).all()
-    return _deleted(session.execute(delete(Replay).where(Replay.id.in_(ids)))) if ids else 0
+    return changed_rows(session.execute(delete(Replay).where(Replay.id.in_(ids)))) if ids else 0
 
 
 def repeats_what_is_gone(session: Session, body: str) -> bool:
@@ -74,8 +75,3 @@ def _parts(body: str) -> list[dict[str, Any]]:  # Any: JSON
 
 def _result_ids(part: dict[str, Any]) -> set[str]:
     return {part[key] for key in ("result_id", "new_result_id") if part.get(key) is not None}
-
-
-def _deleted(done: object) -> int:
-    assert isinstance(done, CursorResult)  # noqa: S101 what a deletion gives
-    return done.rowcount

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import CursorResult, Select, bindparam, delete, select
+from sqlalchemy import Select, bindparam, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,7 +18,7 @@ from api.replays import KEPT, delete_replays
 from api.schemas import GradeRequest
 from api.standing import Decided, decided
 from api.storage.columns import new_id, now, oldest_id
-from api.storage.database import Store
+from api.storage.database import Store, changed_rows
 from api.storage.tables import Delivery, GradedItem, Pass, Replay, Result
 from api.stored import Erased, ResultFilter, ResultPage, ReviewedResult, StoredFilter
 from grader import Gradable, GradingResult
@@ -210,20 +210,15 @@ def _erase(session: Session, *, attempt_id: str | None = None, subject_id: str |
         attempt_ids={attempt for attempt in (attempt_id, *(of for _, of in gone)) if attempt is not None},
         subject_id=subject_id,
     )
-    tokens = _deleted(session.execute(delete(Pass).where(of_tokens)))
+    tokens = changed_rows(session.execute(delete(Pass).where(of_tokens)))
     return Erased(results=len(gone), replays=replays, job_rows=job_rows), tokens
 
 
 def _delete_old(session: Session, before: datetime) -> Erased:
-    results = _deleted(session.execute(delete(Result).where(Result.id < oldest_id(before))))
+    results = changed_rows(session.execute(delete(Result).where(Result.id < oldest_id(before))))
     # Those whose day is over in any case, however old results may be.
-    replays = _deleted(session.execute(delete(Replay).where(Replay.id < oldest_id(max(before, now() - KEPT)))))
+    replays = changed_rows(session.execute(delete(Replay).where(Replay.id < oldest_id(max(before, now() - KEPT)))))
     job_rows = delete_jobs(session, before)
     session.execute(delete(Delivery).where(Delivery.id < oldest_id(before)))
     delete_expired(session)
     return Erased(results=results, replays=replays, job_rows=job_rows)
-
-
-def _deleted(done: object) -> int:
-    assert isinstance(done, CursorResult)  # noqa: S101 what a deletion gives
-    return done.rowcount

@@ -12,14 +12,14 @@ from pydantic_core import PydanticCustomError
 
 from api import examples
 from api.bank_shapes import BankId
-from api.schemas import MAX_PAGE_ITEMS
+from api.schemas import MAX_PAGE_ITEMS, ONE_LINE
 from api.storage.tables import Review
 from api.stored import RowId, StoredResult
 from grader import Slug, Verdict
 
 Reviewer = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    StringConstraints(min_length=1, max_length=200, pattern=ONE_LINE),
     Field(description="Who decides; the name of the key if left out, which is recorded either way."),
 ]
 # Line breaks are welcome in a comment, other control characters are not.

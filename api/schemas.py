@@ -18,6 +18,8 @@ from grader import MAX_ANSWER_CHARS, Difficulty, Gradable, GradingResult, Invali
 
 MAX_BATCH_ROWS = 1_000
 MAX_PAGE_ITEMS = 100
+# Names hold no control characters: PostgreSQL takes no NUL, and logs and tables show one line.
+ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
 
 
 def _gradable(candidate_answer: str) -> str:
@@ -40,7 +42,7 @@ AttemptId = Annotated[
     Field(
         min_length=1,
         max_length=200,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
+        pattern=ONE_LINE,
         description="A name of your own for this attempt; it comes back with the result, and stored results are found by it.",
     ),
 ]
@@ -49,7 +51,7 @@ SubjectId = Annotated[
     Field(
         min_length=1,
         max_length=200,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
+        pattern=ONE_LINE,
         description="A name of your own for the person, one that says nothing to others; all about it is erased in one call.",
     ),
 ]

@@ -7,18 +7,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import CursorResult, bindparam, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api import examples
 from api.keys import Access, Scope
+from api.repeating import repeating
 from api.storage.columns import now
-from api.storage.database import Database, Store
+from api.storage.database import Database, Store, changed_rows
 from api.storage.tables import Usage
 
 _EVERY_S = 1.0
@@ -140,25 +141,12 @@ class UsageLedger:
     @contextmanager
     def kept(self) -> Iterator[Self]:
         """Write once a second, in a thread of its own, until the block is left, and then what there is still."""
-        stopping = Event()
-        thread = Thread(target=self._repeat, args=(stopping,), name="usage", daemon=True)
-        thread.start()
         try:
-            yield self
+            with repeating(lambda _: self.write(), every_s=_EVERY_S, name="usage", what="Counts of use have"):
+                yield self
         finally:
-            stopping.set()
-            thread.join()
             if self._sums:
                 logger.error("What requests had graded is not counted: the database was not available to the end.")
-
-    def _repeat(self, stopping: Event) -> None:
-        is_last = False
-        while not is_last:
-            is_last = stopping.wait(_EVERY_S)
-            try:
-                self.write()
-            except SQLAlchemyError as failed:
-                logger.warning("Counts of use have to wait: the database is not available (%s).", type(failed).__name__)
 
     def _add(self, amounts: dict[_Row, _Amount]) -> None:
         with self._summing:
@@ -211,5 +199,4 @@ def _added(session: Session, row: _Row, amount: _Amount) -> bool:
     """Add to a row, and tell whether there is one."""
     which = {"of_tenant": row.tenant_id, "of_key": row.key_id, "of_day": row.day}
     done = session.execute(_ADD, which | {f"more_{name}": value for name, value in asdict(amount).items()})
-    assert isinstance(done, CursorResult)  # noqa: S101 what an update gives
-    return done.rowcount == 1
+    return changed_rows(done) == 1

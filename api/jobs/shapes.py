@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api import examples
-from api.schemas import MAX_PAGE_ITEMS, ItemId
+from api.schemas import MAX_PAGE_ITEMS, ONE_LINE, ItemId
 from api.storage.columns import now
 from api.storage.tables import Job
 from api.stored import RowId
@@ -74,7 +74,7 @@ class JobOptions(Mapping):
     name: str = Field(
         default="",
         max_length=MAX_NAME_CHARS,
-        pattern=r"^[^\x00-\x1f\x7f]*$",
+        pattern=ONE_LINE,
         description="A name of your own.",
         examples=["Spring exam"],
     )

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, CursorResult, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
@@ -116,6 +116,12 @@ class Database:
         bind = self._reading if read_only else self.engine
         with kind(bind, info=info, expire_on_commit=False) as session, session.begin():
             yield session
+
+
+def changed_rows(done: object) -> int:
+    """Return how many rows an update or a deletion was about."""
+    assert isinstance(done, CursorResult)  # noqa: S101 what these give
+    return done.rowcount
 
 
 class Store:
