@@ -9,7 +9,7 @@ import yaml
 from fastapi.openapi.models import Example
 
 _ANSWER = "Dropout switches off random neurons during training to prevent overfitting."
-_SIGNATURE = "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-int8-v5|scoring-82a03a8d4268|verifier-fcdced8c9d0a"
+_SIGNATURE = "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-int8-v6|scoring-82a03a8d4268|verifier-fcdced8c9d0a"
 _ROW: dict[str, Any] = {"item_id": "dropout", "candidate_answer": _ANSWER, "attempt_id": "attempt-17"}
 _OWN_ITEM: dict[str, Any] = {
     "question": "Why does the sky look blue?",
@@ -134,7 +134,7 @@ BATCH_RESULT: dict[str, Any] = {
 INFO: dict[str, Any] = {
     "version": "0.1.0",
     "signature": _SIGNATURE,
-    "encoder": "all-MiniLM-L6-v2@53aa51172d14/onnx-int8-v5",
+    "encoder": "all-MiniLM-L6-v2@53aa51172d14/onnx-int8-v6",
     "bank": {"version": "2026.3", "items": 30},
     "limits": {
         "max_answer_chars": 20_000,

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch.nn.utils import parametrize
 
 from grader.errors import EncoderError
-from grader.networks import export, load_network
+from grader.networks import TokenStates, export, load_network
 
 _WIDTH = 384
 _HEAD_WIDTH = 128
@@ -70,8 +70,11 @@ class CrossEncoder(torch.nn.Module):
         """Return logits, shape `(n, 3)`: entails, neutral, contradicts."""
         states = self.network(input_ids=input_ids, token_type_ids=token_type_ids, attention_mask=attention_mask).last_hidden_state
         mask = attention_mask.unsqueeze(-1).to(states.dtype)
-        mean = (states * mask).sum(1) / mask.sum(1)
-        logits: torch.Tensor = self.output(torch.tanh(self.hidden(torch.cat([states[:, 0], mean], dim=-1))))
+        return self.judged(states[:, 0], (states * mask).sum(1) / mask.sum(1))
+
+    def judged(self, first: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
+        """Return logits from the state of the first token and the mean of all, shape `(n, dimension)` each."""
+        logits: torch.Tensor = self.output(torch.tanh(self.hidden(torch.cat([first, mean], dim=-1))))
         return logits
 
     def packed(self) -> dict[str, torch.Tensor]:
@@ -148,11 +151,12 @@ class RelationProbabilities(torch.nn.Module):
         """Wrap a fitted network."""
         super().__init__()
         self.cross_encoder = cross_encoder
+        self.states = TokenStates(cross_encoder.network)
 
     def forward(self, input_ids: torch.Tensor, token_type_ids: torch.Tensor) -> torch.Tensor:
         """Return probabilities, shape `(n, 3)` in the order of `Relation`, for pairs of one length."""
-        logits = self.cross_encoder(input_ids, token_type_ids, torch.ones_like(input_ids))
-        return torch.softmax(logits, dim=-1)
+        states = self.states(input_ids, token_type_ids)
+        return torch.softmax(self.cross_encoder.judged(states[:, 0], states.mean(dim=1)), dim=-1)
 
 
 def export_verifier(folder: Path, fitted: Path, update: Path, target: Path) -> None:

@@ -31,6 +31,8 @@ FloatArray = npt.NDArray[np.float32]
 Precision = Literal["fp32", "int8"]
 DEFAULT_PRECISION: Precision = "int8"
 T = TypeVar("T")
+# A sum and its norm, which the run-time would put into one node, take four times as long there as one after the other.
+_SLOWER_TOGETHER = ["SkipLayerNormFusion"]
 # Longer than the gap between two products of a run, and too short to keep a core from another run (docs/performance.md).
 _AWAKE_US = "10"
 
@@ -175,7 +177,9 @@ def open_session(model: Path, *, cores: int) -> InferenceSession:
     options.add_session_config_entry("session.intra_op.spin_duration_us", _AWAKE_US)
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            str(model), options, providers=["CPUExecutionProvider"], disabled_optimizers=_SLOWER_TOGETHER
+        )
     except Exception as error:
         raise EncoderError(f"{model} cannot be loaded: {error}") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -11,27 +12,66 @@ from transformers import AutoModel
 from transformers.utils import logging as transformers_logging
 
 _OPSET = 17
+# The run-time's own nodes.
+_RUN_TIME = "com.microsoft"
 # Constants below it stay in the graph.
 _SMALL_BYTES = 1024
 
 
+class _Attention(torch.autograd.Function):
+    """Attention of many heads, which becomes one node of the graph instead of eight, most of which move numbers about."""
+
+    @staticmethod
+    def forward(ctx: Any, queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, heads: int) -> torch.Tensor:  # noqa: ANN401, ARG004 torch has no type for it
+        """Return for each token what it attends to; all of them have the shape `(n, tokens, dimension)`."""
+        shape = (*queries.shape[:2], heads, queries.shape[2] // heads)
+        q, k, v = (part.reshape(shape).transpose(1, 2) for part in (queries, keys, values))
+        return torch.nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+
+    @staticmethod
+    def symbolic(g: Any, queries: Any, keys: Any, values: Any, heads: int) -> Any:  # noqa: ANN401 torch has no types for them
+        """Return the node."""
+        found = g.op(f"{_RUN_TIME}::MultiHeadAttention", queries, keys, values, num_heads_i=heads)
+        found.setType(queries.type())
+        return found
+
+
 class TokenStates(torch.nn.Module):
-    """The encoder's network: the last states of a text's tokens."""
+    """A loaded network as it is served: the last states of the tokens of whole texts, none of them padded.
 
-    def __init__(self, folder: Path) -> None:
-        """Load the weights of a model folder."""
+    The same sums as the network's own, with one product for queries, keys and values, and without what it does for masks and
+    positions; see docs/adr/0036.
+    """
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        """Take the network, as `load_network` gives it."""
         super().__init__()
-        self.network = load_network(folder)
+        self.network = network
 
-    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
-        """Return states, shape `(n, tokens, dimension)`, for texts of one length."""
-        states: torch.Tensor = self.network(input_ids=input_ids, attention_mask=torch.ones_like(input_ids)).last_hidden_state
+    def forward(self, input_ids: torch.Tensor, token_type_ids: torch.Tensor | None = None) -> torch.Tensor:
+        """Return states, shape `(n, tokens, dimension)`, for texts of one length; `token_type_ids` are 0 if not given."""
+        network: Any = self.network  # a BertModel, whose parts have no types
+        table = network.embeddings
+        kinds = table.token_type_embeddings.weight
+        positions = table.position_embeddings.weight[: input_ids.shape[1]]
+        kind = kinds[0] if token_type_ids is None else kinds[token_type_ids]
+        states: torch.Tensor = table.LayerNorm(table.word_embeddings.weight[input_ids] + (positions + kind))
+        for layer in network.encoder.layer:
+            own, mixed = layer.attention.self, layer.attention.output
+            parts = (own.query, own.key, own.value)
+            weight, bias = (torch.cat([getattr(part, name) for part in parts]) for name in ("weight", "bias"))
+            queries, keys, values = torch.split(torch.nn.functional.linear(states, weight, bias), own.all_head_size, dim=-1)
+            attended = _Attention.apply(queries, keys, values, own.num_attention_heads)  # type: ignore[no-untyped-call]
+            states = mixed.LayerNorm(states + mixed.dense(attended))
+            wide = torch.nn.functional.gelu(layer.intermediate.dense(states))
+            states = layer.output.LayerNorm(states + layer.output.dense(wide))
         return states
 
 
 def export_encoder(folder: Path, target: Path) -> None:
     """Write the encoder as an ONNX graph: the ids of one text in, the states of its tokens out."""
-    export(TokenStates(folder), target, inputs=("input_ids",), output="states", output_axes={0: "batch", 1: "tokens"})
+    network = TokenStates(load_network(folder))
+    export(network, target, inputs=("input_ids",), output="states", output_axes={0: "batch", 1: "tokens"})
 
 
 def export(network: torch.nn.Module, target: Path, *, inputs: tuple[str, ...], output: str, output_axes: dict[int, str]) -> None:
@@ -49,6 +89,7 @@ def export(network: torch.nn.Module, target: Path, *, inputs: tuple[str, ...], o
             input_names=list(inputs),
             output_names=[output],
             dynamic_axes={**axes, output: output_axes},
+            custom_opsets={_RUN_TIME: 1},
         )
     save_graph(onnx.load(str(target)), target)
 

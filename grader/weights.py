@@ -25,7 +25,7 @@ _DATA = Path(__file__).parent / "data"
 _MAX_TOKENS = 256
 _DIMENSION = 384
 # Raised whenever what is exported changes, so that a folder made by an older version is made again.
-_EXPORT_VERSION = 5
+_EXPORT_VERSION = 6
 _FILES = (
     "model.onnx",
     "model.weights",

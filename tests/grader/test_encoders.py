@@ -141,7 +141,7 @@ def test_closeness_of_meaning_is_closeness_of_vectors(encoder: OnnxEncoder) -> N
 
 
 def test_signatures_tell_encoders_apart(encoder: OnnxEncoder, reference: SentenceTransformerEncoder) -> None:
-    assert encoder.signature == "all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v5"
+    assert encoder.signature == "all-MiniLM-L6-v2@53aa51172d14/onnx-fp32-v6"
     assert reference.signature.endswith("/torch-fp32")
 
 

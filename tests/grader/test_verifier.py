@@ -58,14 +58,18 @@ def test_the_served_graph_says_nearly_what_the_network_says(verifier: OnnxVerifi
     network = CrossEncoder(find_weights())
     network.load_packed(WEIGHTS)
     network.resume_update(UPDATE)
-    exact = RelationProbabilities(network.eval())
+    network.eval()
     points = [point for item in shipped_bank for point in item.key_points]
-    pairs = [*PAIRS, *((example, point.text) for point in points[::9] for example in point.examples)]
+    pairs = [*PAIRS, *((example, point.text) for point in points[::25] for example in point.examples)]
     expected = []
     for pair in pairs:
         encoding = verifier._tokenizer.encode(*pair)
         with torch.inference_mode():
-            expected.append(exact(torch.tensor([encoding.ids]), torch.tensor([encoding.type_ids]))[0].numpy())
+            ids, kinds = torch.tensor([encoding.ids]), torch.tensor([encoding.type_ids])
+            fitted = torch.softmax(network(ids, kinds, torch.ones_like(ids)), dim=-1)
+            # What is exported is written anew, and gives what was fitted.
+            torch.testing.assert_close(RelationProbabilities(network)(ids, kinds), fitted, atol=1e-5, rtol=0)
+            expected.append(fitted[0].numpy())
     errors = np.abs(verifier.relations(pairs) - np.array(expected))
     assert 0 < errors.mean() <= 0.03
     assert errors.max() <= 0.25
