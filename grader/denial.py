@@ -18,7 +18,7 @@ from grader.lexical import WordIndex, shared_words
 from grader.polarity import disagrees, is_contrast, is_retraction
 from grader.profiles import ItemProfile, Statement, TextProfile
 from grader.text import Span, sentences
-from grader.verifier import Pair
+from grader.verifier import Pair, Relations
 
 # Cosine and share of words from which wording is close; dev split, 2026.1. Without an author's key points there are fewer
 # statements to weigh a clause against, so it has to share more: at the looser line as many right answers of the marked sets were
@@ -189,6 +189,36 @@ def _exchanged_clauses(item: ItemProfile, answer: TextProfile, left_out: Sequenc
     if not attribution.is_exchanged:
         return []
     return [at for at, clause in enumerate(answer.clauses) if attribution.goes_against(clause)]
+
+
+def word_against(
+    suspects: Mapping[int, Suspect],
+    relations: Mapping[Pair, Relations],
+    answer: TextProfile,
+    said: Mapping[Span, Mapping[str, float]],
+) -> dict[Pair, float]:
+    """Return how likely each suspected pair is a denial, in [0, 1]: the verifier's word, unless it finds the contrary likelier.
+
+    The contrary is that the clause says the statement, or its sentence the key point that the statement is an example of. "Units
+    are switched off at random" denies "It is not a fixed choice of units" to it, and says that dropout switches off neurons.
+
+    Args:
+        suspects: What `suspected_clauses` returned.
+        relations: The verifier's word on their pairs; those it was not asked about are left out.
+        answer: The answer's profile.
+        said: For each sentence, the statements that it says, with how likely it does; see `grader.entailment`.
+    """
+    against: dict[Pair, float] = {}
+    for at, suspect in suspects.items():
+        clause = answer.clauses[at]
+        around = [statements for place, statements in said.items() if place.start <= clause.start and clause.end <= place.end]
+        for pair in suspect.pairs:
+            if pair not in relations:
+                continue
+            word = relations[pair].contradicts
+            contrary = max(relations[pair].entails, *(statements.get(pair[1], 0.0) for statements in around), 0.0)
+            against[pair] = word if word >= contrary else 0.0
+    return against
 
 
 def confirmed_clauses(suspects: Mapping[int, Suspect], probabilities: Mapping[Pair, float]) -> frozenset[int]:

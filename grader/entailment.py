@@ -26,6 +26,8 @@ _SENTENCES = 2
 _CONTRADICTED_FROM = 0.96
 _ENTAILED_UP_TO = 0.10
 _CONTRADICTED_SIMILARITY = 0.60
+# A sentence that likelier says a key point than not says what its examples say too.
+_SAID_FROM = 0.50
 # Keeps the share of what is upheld near nothing where next to nothing is said either way.
 _SILENT = 0.05
 
@@ -90,6 +92,27 @@ def entailed_share(
     if is_reference:
         return 1.0
     return max(float(np.mean([relations[question.pair].entails for question in of_one])) for of_one in questions)
+
+
+def statements_said(
+    item: ItemProfile, questions: Sequence[Sequence[Question]], relations: Mapping[Pair, Relations]
+) -> dict[Span, dict[str, float]]:
+    """Return for each sentence that was asked about the statements of the key points that it says, with how likely it does.
+
+    Args:
+        item: The item's profile.
+        questions: What `questions_of` returned.
+        relations: The verifier's word on their pairs.
+    """
+    said: dict[Span, dict[str, float]] = {}
+    if not relations:
+        return said
+    for point, of_point in zip(item.key_points, questions, strict=False):
+        for question in of_point:
+            entails = relations[question.pair].entails
+            if entails >= _SAID_FROM:
+                said.setdefault(question.sentence, {}).update((form.text, entails) for form in point.forms)
+    return said
 
 
 def told(

@@ -16,11 +16,11 @@ import numpy as np
 from grader import weights
 from grader.appraisal import AdaptedScore, Adapter, Appraisal
 from grader.decoration import undecorated
-from grader.denial import Suspect, confirmed_clauses, not_outvoted, suspected_clauses, suspicion
+from grader.denial import Suspect, confirmed_clauses, not_outvoted, suspected_clauses, suspicion, word_against
 from grader.doubt import doubts
 from grader.echo import without_echo
 from grader.encoders import DEFAULT_PRECISION, Encoder, FloatArray, OnnxEncoder, Precision
-from grader.entailment import Question, entailed_share, questions_of, questions_of_references, told
+from grader.entailment import Question, entailed_share, questions_of, questions_of_references, statements_said, told
 from grader.errors import InvalidAnswerError
 from grader.evidence import NAMES, Evidence, measure
 from grader.feedback import compose
@@ -227,32 +227,27 @@ class Grader:
         suspected = [suspected_clauses(each.item, each.answer) if each.evidence is not None else {} for each in measured]
         asked = [_Asked.of(each, suspects) for each, suspects in zip(measured, suspected, strict=True)]
         relations = self._verify(pair for of_answer in asked for pair in of_answer.pairs)
-        contradicts = {pair: relation.contradicts for pair, relation in relations.items()}
         return [
-            self._matching(each, looks, of_answer, relations, contradicts) if each.evidence is not None else None
+            self._matching(each, looks, of_answer, relations) if each.evidence is not None else None
             for each, of_answer in zip(measured, asked, strict=True)
         ]
 
     @staticmethod
-    def _matching(
-        measured: _Measured,
-        looks: Looks,
-        asked: _Asked,
-        relations: Mapping[Pair, Relations],
-        contradicts: Mapping[Pair, float],
-    ) -> Matching:
+    def _matching(measured: _Measured, looks: Looks, asked: _Asked, relations: Mapping[Pair, Relations]) -> Matching:
         """Return the verdicts on an answer that says something."""
         is_reference = _is_reference(measured)
         told_ = told(asked.of_points, relations, is_reference=is_reference)
         suspects: Mapping[int, Suspect] = asked.suspects
         if told_:
             suspects = not_outvoted(suspects, upheld_share(measured.item, told_))
+        said = statements_said(measured.item, asked.of_points, relations)
+        against = word_against(suspects, relations, measured.answer, said)
         return match_key_points(
             measured.item,
             measured.answer,
             looks,
-            denied=confirmed_clauses(suspects, contradicts),
-            suspicion=suspicion(suspects, contradicts, measured.answer),
+            denied=confirmed_clauses(suspects, against),
+            suspicion=suspicion(suspects, against, measured.answer),
             said=measured.said,
             told=told_,
             reference_entailed=entailed_share(asked.of_references, relations, is_reference=is_reference),

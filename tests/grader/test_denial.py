@@ -16,10 +16,12 @@ from grader.denial import (
     retracted_clauses,
     suspected_clauses,
     suspicion,
+    word_against,
 )
 from grader.encoders import FloatArray
 from grader.profiles import ItemProfile, TextProfile, profile_item, profile_text
-from grader.text import Passage
+from grader.text import Passage, sentences
+from grader.verifier import Relations
 from tests.grader.spelt_words import packed_words_of
 
 REFERENCE = "Heat flows from the tea into the spoon."
@@ -259,3 +261,20 @@ def test_a_condition_cut_out_of_its_sentence_claims_nothing(reference: str, cond
     item, _ = profiles("Any.", reference=reference)
     assert [statement.text for statement in item.statements if statement.is_condition] == conditions
     assert (~item.claims).sum() == len(conditions)
+
+
+@pytest.mark.parametrize(
+    ("entails", "contradicts", "of_sentence", "word"),
+    [(0.1, 0.8, 0.0, 0.8), (0.5, 0.4, 0.0, 0.0), (0.1, 0.8, 0.7, 0.8), (0.1, 0.6, 0.7, 0.0)],
+    ids=["denies", "says-it-rather", "says-the-point-less-likely", "says-the-point-rather"],
+)
+def test_a_clause_that_likelier_says_than_denies_is_no_denial(
+    entails: float, contradicts: float, of_sentence: float, word: float
+) -> None:
+    _, answer = profiles(f"Heat does not flow into the spoon. {REFERENCE}")
+    pair = (answer.clauses[0].text, REFERENCE)
+    relations = {pair: Relations(entails, 1 - entails - contradicts, contradicts)}
+    # What another sentence says does not speak for this one.
+    said = {sentences(answer.text)[0]: {REFERENCE: of_sentence}, sentences(answer.text)[1]: {REFERENCE: 1.0}}
+    suspects = {0: Suspect((pair, ("never", "asked")), Ground.RULE)}
+    assert word_against(suspects, relations, answer, said) == {pair: word}

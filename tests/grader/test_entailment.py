@@ -9,7 +9,7 @@ import pytest
 
 from grader import Gradable, Grader, ItemBank, KeyPoint, ReferenceAnswer, Verdict
 from grader.encoders import FloatArray
-from grader.entailment import Told, entailed_share, questions_of, questions_of_references, told
+from grader.entailment import Told, entailed_share, questions_of, questions_of_references, statements_said, told
 from grader.profiles import ItemProfile, TextProfile, profile_item, profile_text
 from grader.text import Passage
 from grader.verifier import Relations
@@ -51,6 +51,22 @@ def test_a_long_sentence_is_asked_about_as_a_whole_and_once() -> None:
     assert len(answer.clauses) > 2
     (questions,) = questions_of(item, answer)
     assert [question.pair[0] for question in questions] == [f"{long}.", FAR]
+
+
+def test_a_sentence_says_all_statements_of_the_key_point_that_it_likelier_says_than_not() -> None:
+    example = "The spoon is warmed by the tea."
+    item = Gradable(
+        question="Why does the spoon get hot?",
+        reference_answers=(ReferenceAnswer(text=POINT),),
+        key_points=(KeyPoint(id="heat", text=POINT, keywords=(("heat",),), examples=(example,)),),
+    )
+    profile = profile_item(item, lookup, packed_words_of)
+    questions = questions_of(profile, profile_text(f"{NEAR} {NEARER}", lookup))
+    relations = {(NEARER, POINT): Relations(0.8, 0.1, 0.1), (NEAR, POINT): Relations(0.4, 0.5, 0.1)}
+    ((sentence, said),) = statements_said(profile, questions, relations).items()
+    assert sentence.text == NEARER
+    assert said == {POINT: 0.8, example: 0.8}
+    assert statements_said(profile, questions, {}) == {}
 
 
 def without_key_points(*references: str) -> ItemProfile:
