@@ -15,9 +15,10 @@ serve: $(VENV)/.installed
 	$(BIN)/grader prepare
 	$(BIN)/grader serve --host $(HOST) --port $(PORT)
 
+# Products on one core each: those of several processes would wait for each other.
 test: $(VENV)/.installed-dev
 	$(BIN)/grader prepare
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

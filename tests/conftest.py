@@ -52,8 +52,8 @@ def grader_home(prepared_model: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def real_grader(grader_home: Path) -> Iterator[Grader]:
-    """Return a grader on the real weights."""
-    grader = Grader.from_directory(grader_home)
+    """Return a grader on the real weights, on one core, as several processes run tests at once."""
+    grader = Grader.from_directory(grader_home, threads=1)
     yield grader
     grader.close()
 

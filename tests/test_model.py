@@ -71,10 +71,10 @@ if "GRADER_DATA_DIR" in os.environ:
     def storing_grader(prepared_model: Path, request: pytest.FixtureRequest) -> Iterator[Grader]:
         """Return a grader whose vectors pytest's cache keeps: the first run encodes every marked answer, later ones none."""
         assert request.config.cache is not None
-        encoder = OnnxEncoder(prepared_model)
+        encoder = OnnxEncoder(prepared_model, threads=1)
         path = request.config.cache.mkdir("marked-sets") / "vectors.sqlite"
         with EmbeddingStore(path, signature=encoder.signature, dimension=encoder.dimension) as store:
-            yield Grader(StoredEncoder(encoder, store), verifier=OnnxVerifier(prepared_model))
+            yield Grader(StoredEncoder(encoder, store), verifier=OnnxVerifier(prepared_model, threads=1))
 
     @pytest.fixture(scope="session")
     def marked_sets(storing_grader: Grader) -> dict[str, MarkedSet]:
