@@ -213,10 +213,12 @@ def _start_worker(
         return None
     # What carries out jobs takes half a second to import, which would delay the first grade.
     from api.jobs.engine import Engine  # noqa: PLC0415
+    from api.jobs.second_process import second_process  # noqa: PLC0415
 
     try:
+        second = second_process(settings, settings.home, bank)
         engine = Engine(
-            Work(database=database, bank=bank, grader=loading.result(), metrics=metrics),
+            Work(database=database, bank=bank, grader=loading.result(), metrics=metrics, second=second),
             Sender(database=database, private_targets=settings.webhook_private_targets),
         )
         engine.start()

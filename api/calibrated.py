@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
@@ -14,6 +15,10 @@ from api.items import HeldAgainst
 from api.storage.database import Store
 from api.storage.tables import Calibration, CalibrationMark, Result
 from grader import CalibrationError, Grader, GradingResult, calibrate, with_calibration
+from grader.items import Gradable
+
+if TYPE_CHECKING:
+    from api.jobs.second_process import SecondProcess
 
 # Each holds up to two hundred answers with their vectors, about 4 MB.
 _KEPT = 32
@@ -66,6 +71,8 @@ class Graders:
     general: Grader
     learnt: LearntGraders
     store: Store
+    # Takes over what the general one is to grade in a batch, where it can be had.
+    second: SecondProcess | None = None
     # A batch has many answers to few items.
     _found: dict[tuple[str | None, str | None], Grader] = field(default_factory=dict)
 
@@ -90,9 +97,13 @@ class Graders:
             shares.setdefault(id(grader), (grader, []))[1].append(at)
         results: dict[int, GradingResult] = {}
         for grader, places in shares.values():
-            graded = grader.grade_many([(pairs[at][0].gradable, pairs[at][1]) for at in places])
+            graded = self._graded(grader, [(pairs[at][0].gradable, pairs[at][1]) for at in places])
             results.update(zip(places, graded, strict=True))
         return [results[at] for at in range(len(pairs))]
+
+    def _graded(self, grader: Grader, pairs: Sequence[tuple[Gradable, str]]) -> list[GradingResult]:
+        elsewhere = self.second.try_grade(grader.signature, pairs) if self.second and grader is self.general else None
+        return grader.grade_many(pairs) if elsewhere is None else elsewhere
 
     def _learnt(self, held: HeldAgainst) -> Grader | None:
         """Return what has learnt about an item as it is now, None where nothing has."""

@@ -33,6 +33,7 @@ def worker(database: Database, bank_dir: Path | None, home: Path | None) -> None
     """Grade the rows of jobs until told to stop; any number of workers share the jobs of one database."""
     # What carries out jobs takes half a second to import, which other commands need not pay.
     from api.jobs.engine import Engine  # noqa: PLC0415
+    from api.jobs.second_process import second_process  # noqa: PLC0415
 
     settings = Settings()
     logs.configure(settings.log_level)
@@ -44,7 +45,9 @@ def worker(database: Database, bank_dir: Path | None, home: Path | None) -> None
     grader = Grader.from_directory(home_path(home), threads=settings.threads, precision=settings.precision)
     grader.embed(bank)
     engine = Engine(
-        Work(database=database, bank=bank, grader=grader, metrics=Metrics()),
+        Work(
+            database=database, bank=bank, grader=grader, metrics=Metrics(), second=second_process(settings, home_path(home), bank)
+        ),
         Sender(database=database, private_targets=settings.webhook_private_targets),
     )
     told = Event()

@@ -124,6 +124,8 @@ class Engine:
             thread.join()
         DBOS.destroy(workflow_completion_timeout_sec=grace_s)
         _engine = None
+        if self.work.second is not None:
+            self.work.second.close()
         # Taken for dead at once, so that nobody waits for what was left; without the database that takes its fifteen seconds.
         with suppress(SQLAlchemyError), self._database.system() as session:
             session.execute(update(Worker).where(Worker.id == self.id).values(seen_at=_LONG_AGO))

@@ -21,6 +21,7 @@ from api.items import HeldAgainst, Items
 from api.jobs.chunks import pack_outcomes, unpack_rows
 from api.jobs.erasure import ERASED, is_erased
 from api.jobs.keys import pack_keys
+from api.jobs.second_process import LEAST_ROWS, SecondProcess
 from api.jobs.shapes import UNFINISHED, WORKING, JobInfo, JobState, Mapping
 from api.jobs.summary import Summary
 from api.keys import Access
@@ -36,6 +37,7 @@ from api.usage import note_use
 from api.webhooks.book import announce
 from api.webhooks.shapes import WebhookEvent
 from grader import Grader, GradingResult, ItemBank
+from grader.batch import BatchError
 from grader.batch.output import outcome_json
 from grader.batch.rows import Row
 
@@ -65,6 +67,7 @@ class _Task:
     rows: Sequence[Row]
     given_up: frozenset[int]
     one_by_one: bool
+    is_of_a_large_job: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,8 @@ class Work:
     grader: Grader
     metrics: Metrics
     learnt: LearntGraders = field(default_factory=LearntGraders)
+    # Shares the chunks of large jobs with this process.
+    second: SecondProcess | None = None
     # Chunks whose grading failed here without ending the process, so that no row of them is to blame for that.
     _survived: set[tuple[str, int]] = field(default_factory=set)
 
@@ -138,12 +143,14 @@ class Work:
                 rows=unpack_rows(chunk.input),
                 given_up=frozenset(given_up),
                 one_by_one=chunk.attempts > _HASTY_ATTEMPTS,
+                is_of_a_large_job=job.rows >= LEAST_ROWS,
             )
 
     def _outcomes(self, task: _Task) -> list[Graded | str]:
         """Return what becomes of each row: its result, or a sentence that says why there is none."""
         store = Store(self.database, task.tenant_id)
-        graders = Graders(general=self.grader, learnt=self.learnt, store=store)
+        second = self.second if task.is_of_a_large_job else None
+        graders = Graders(general=self.grader, learnt=self.learnt, store=store, second=second)
         items = Items(self.bank, store)
         read = [GIVEN_UP if n in task.given_up else _read(items, task, row) for n, row in enumerate(task.rows)]
         good = [(n, each) for n, each in enumerate(read) if not isinstance(each, str)]
@@ -155,6 +162,9 @@ class Work:
         if not task.one_by_one:
             try:
                 return graders.grade_many([pair for _, pair in pairs])
+            except BatchError:
+                # Whatever ended the second process could end this one as well: another attempt, and then row by row.
+                raise
             except Exception:
                 logger.exception("A chunk could not be graded in one go.")
         alone = [self._alone(task, graders, number, pair) for number, pair in pairs]

@@ -29,7 +29,7 @@ from grader.cores import keep_products_on_one_core
 from grader.encoders import DEFAULT_PRECISION, Precision
 from grader.errors import InvalidAnswerError, ItemNotFoundError
 from grader.grader import Grader, check_answer
-from grader.items import Item
+from grader.items import Gradable, Item
 from grader.results import GradingResult
 
 # Rows graded and noted at once: a second of work, which is what a kill costs, and enough to keep every core busy.
@@ -83,6 +83,10 @@ class InThisProcess:
         for chunk in in_chunks(islice(source.rows(), start, None)):
             yield chunk, self.graded(chunk)
 
+    def grade_pairs(self, pairs: Sequence[tuple[Gradable, str]]) -> list[GradingResult]:
+        """Return the results of answers to items that are sent along, in their order."""
+        return self._grader.grade_many(pairs)
+
     def graded(self, rows: Sequence[Row]) -> list[GradedRow]:
         """Return what becomes of each row, in order: its result, or the sentence that says why there is none."""
         outcomes: list[Outcome | None] = []
@@ -119,13 +123,15 @@ class GraderRecipe:
 class WorkerProcesses:
     """Grades in processes of their own, each on one core. Use it as a context manager."""
 
-    def __init__(self, recipe: GraderRecipe, bank: ItemBank, *, workers: int) -> None:
+    def __init__(self, recipe: GraderRecipe, bank: ItemBank, *, workers: int, ends_when_told: bool = True) -> None:
         """Start the processes, which takes a second.
 
         Args:
             recipe: How each of them opens the grader.
             bank: Where item ids are looked up.
             workers: How many.
+            ends_when_told: Whether SIGTERM ends them. A lone one may be left to the process that started it, which is told too
+                where all of a service's processes are; of several the pool itself tells the others when one has died.
 
         Raises:
             GraderError: If the grader cannot be opened.
@@ -133,7 +139,9 @@ class WorkerProcesses:
         self._workers = workers
         # A fork would copy locks that other threads hold; a new interpreter has none.
         context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(recipe, bank))
+        self._pool = ProcessPoolExecutor(
+            workers, mp_context=context, initializer=_start_worker, initargs=(recipe, bank, ends_when_told)
+        )
         try:
             self._signature = self._pool.submit(_signature).result()
         except BaseException:
@@ -146,12 +154,27 @@ class WorkerProcesses:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """End the processes once they are done with what they are at."""
-        self._pool.shutdown(cancel_futures=True)
+        self.close()
 
     @property
     def signature(self) -> str:
         """The signature of the workers' grader."""
         return self._signature
+
+    def close(self) -> None:
+        """End the processes once they are done with what they are at."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def grade_pairs(self, pairs: Sequence[tuple[Gradable, str]]) -> list[GradingResult]:
+        """Return the results of answers to items that are sent along, in their order, from one of the processes.
+
+        Raises:
+            BatchError: If the process was killed.
+        """
+        try:
+            return self._pool.submit(_grade_pairs_in_worker, list(pairs)).result()
+        except BrokenProcessPool as error:
+            raise BatchError("A worker process ended by itself, or was killed.") from error
 
     def grade(self, source: Source, start: int) -> Iterator[tuple[list[Row], list[GradedRow]]]:
         """Yield the rows of a table in chunks with what became of them, in order; workers are given a few chunks ahead.
@@ -181,10 +204,12 @@ _worker: InThisProcess | None = None
 _worker_error: Exception | None = None
 
 
-def _start_worker(recipe: GraderRecipe, bank: ItemBank) -> None:
+def _start_worker(recipe: GraderRecipe, bank: ItemBank, ends_when_told: bool) -> None:
     """Load the grader of a new worker process, which ends with the process that started it, however that ends."""
     global _worker, _worker_error  # noqa: PLW0603 a pool's tasks share nothing else
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started it is told, and ends it
+    if not ends_when_told:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
     try:
         _worker = InThisProcess(recipe.open(threads=1), bank)
@@ -211,6 +236,10 @@ def _signature() -> str:
 
 def _grade_in_worker(rows: list[Row]) -> list[GradedRow]:
     return _in_worker().graded(rows)
+
+
+def _grade_pairs_in_worker(pairs: list[tuple[Gradable, str]]) -> list[GradingResult]:
+    return _in_worker().grade_pairs(pairs)
 
 
 def in_chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:

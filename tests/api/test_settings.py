@@ -36,6 +36,7 @@ def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None
         "RATE_LIMIT_STORAGE": "redis://:secret@host:6379/0",
         "MAX_UPLOAD_BYTES": "5000",
         "WORK_ON_JOBS": "no",
+        "SECOND_PROCESS": "no",
         "WEBHOOK_PRIVATE_TARGETS": "yes",
         "PUBLIC_PRACTICE": "true",
     }
@@ -55,6 +56,7 @@ def test_environment_sets_every_setting(monkeypatch: pytest.MonkeyPatch) -> None
         "public_practice": True,
         "max_upload_bytes": 5000,
         "work_on_jobs": False,
+        "second_process": False,
         "webhook_private_targets": True,
         "rate_limit": "5/second",
         "rate_limit_storage": SecretStr("redis://:secret@host:6379/0"),
