@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from threading import Lock, Timer
 
@@ -72,6 +73,7 @@ class SecondProcess:
             self._end()
             raise
         finally:
+            self._end_later()
             self._turn.release()
 
     def close(self) -> None:
@@ -90,17 +92,22 @@ class SecondProcess:
         if self._processes is None:
             try:
                 self._processes = WorkerProcesses(self._recipe, self._bank, workers=1, ends_when_told=False)
-            except (GraderError, OSError) as error:
+            except (GraderError, OSError, BrokenProcessPool) as error:
                 logger.warning("Jobs go on in one process, as a second one cannot be started: %s", error)
                 self._is_closed = True
                 return None
-        if self._ending is not None:
-            self._ending.cancel()
-        self._ending = Timer(self._idle_s, self._end_if_idle)
-        self._ending.daemon = True
-        self._ending.start()
         # What is prepared may have been made anew since this process was started.
         return self._processes if self._processes.signature == signature else None
+
+    def _end_later(self) -> None:
+        """Have the process end when nothing more comes."""
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
+        if self._processes is not None:
+            self._ending = Timer(self._idle_s, self._end_if_idle)
+            self._ending.daemon = True
+            self._ending.start()
 
     def _end_if_idle(self) -> None:
         if self._turn.acquire(blocking=False):
@@ -110,9 +117,7 @@ class SecondProcess:
                 self._turn.release()
 
     def _end(self) -> None:
-        if self._ending is not None:
-            self._ending.cancel()
-            self._ending = None
         if self._processes is not None:
             self._processes.close()
             self._processes = None
+        self._end_later()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from threading import Event
 
@@ -79,6 +80,18 @@ def test_it_is_at_one_thing_at_a_time_and_ends_when_there_is_nothing(
 
 
 def test_one_that_cannot_be_started_is_done_without(shipped_bank: ItemBank, tmp_path: Path) -> None:
+    second = SecondProcess(GraderRecipe(home=tmp_path), shipped_bank)
+    assert second.try_grade("grader", []) is None
+    second.close()
+
+
+def test_one_that_dies_as_it_starts_is_done_without(
+    monkeypatch: pytest.MonkeyPatch, shipped_bank: ItemBank, tmp_path: Path
+) -> None:
+    def dying(*_: object, **__: object) -> None:
+        raise BrokenProcessPool
+
+    monkeypatch.setattr("api.jobs.second_process.WorkerProcesses", dying)
     second = SecondProcess(GraderRecipe(home=tmp_path), shipped_bank)
     assert second.try_grade("grader", []) is None
     second.close()

@@ -7,6 +7,8 @@ import re
 import signal
 from pathlib import Path
 
+import pytest
+
 from api.keys import KEYLESS
 from api.storage.database import Database, Store
 from tests.api.survival.processes import done, is_finished, results, stored_attempts, take_in, wait_for, workers
@@ -18,9 +20,11 @@ api.jobs.work.LEAST_ROWS = 1
 """
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_job_outlives_its_second_process_which_does_not_outlive_the_first(
     database: Database, grader_home: Path, few: tuple[Path, Path]
 ) -> None:
+    # It never sees the database.
     source, quiet = few
     store = Store(database, KEYLESS.tenant_id)
     job_id = take_in(store, source)
