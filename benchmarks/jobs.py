@@ -13,7 +13,6 @@ import argparse
 import csv
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from pathlib import Path
 
 import httpx2
 
+from benchmarks.measuring import family_mb
 from grader import ItemBank, default_bank_dir
 
 _POLL_S = 0.2
@@ -78,14 +78,6 @@ def wait_for(condition: Callable[[], bool], *, every_s: float = _POLL_S) -> None
         time.sleep(every_s)
 
 
-def memory_mb(pid: int) -> float:
-    """Return the memory of a process and of all that it has started, in MB; a page that several of them share counts once."""
-    found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
-    own = int(found.group(1)) / 1024 if found else float("nan")
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return own + sum(memory_mb(int(child)) for task in tasks for child in task.read_text().split())
-
-
 def time_job(table: Path, folder: Path) -> dict[str, float]:
     """Return how long a job takes from its upload to its last row, and the most memory that what grades it takes."""
     looks: list[float] = []
@@ -100,7 +92,7 @@ def time_job(table: Path, folder: Path) -> dict[str, float]:
         with httpx2.Client(base_url=address, timeout=60) as client:
 
             def is_finished() -> bool:
-                looks.append(memory_mb(pid))
+                looks.append(family_mb(pid))
                 return bool(client.get(f"/v1/jobs/{job_id}").json()["state"] == "finished")
 
             wait_for(is_finished, every_s=_LOOK_S)

@@ -141,6 +141,17 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
+def family_mb(pid: int) -> float:
+    """Return the memory of a process and of all that it has started, in MB; a page that several of them share counts once."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
+        children = [child for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
+    except OSError:  # it has just ended
+        return 0.0
+    own = sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    return own + sum(family_mb(int(child)) for child in children)
+
+
 def resident_mb(pid: int) -> dict[str, int]:
     """Return the resident memory of a process in MB: all of it, and the part that is not mapped from files."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from platformdirs import user_cache_path
 
-from benchmarks.measuring import answers, keep, show
+from benchmarks.measuring import answers, family_mb, keep, show
 from grader import Grader, ItemBank, default_bank_dir
 from grader.encoders import DEFAULT_PRECISION
 
@@ -75,27 +75,10 @@ def _batch(  # noqa: PLR0917 one row of the table
     )
     most = 0.0
     while run.poll() is None:
-        most = max(most, sum(_share_mb(pid) for pid in _family(run.pid)))
+        most = max(most, family_mb(run.pid))
         time.sleep(_LOOK_S)
     seconds = time.perf_counter() - began
     return [count, workers, engine, seconds, count / seconds, most]
-
-
-def _family(pid: int) -> list[int]:
-    """Return a process and its descendants, as far as they still live."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
-    except OSError:
-        return []
-    return [pid, *(found for child in children for found in _family(int(child)))]
-
-
-def _share_mb(pid: int) -> float:
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 def _with_bank(bank: ItemBank, home: Path, count: int) -> Sequence[Any]:

@@ -44,10 +44,9 @@ def worker(database: Database, bank_dir: Path | None, home: Path | None) -> None
     share_memory_among_threads()
     grader = Grader.from_directory(home_path(home), threads=settings.threads, precision=settings.precision)
     grader.embed(bank)
+    second = second_process(settings, home_path(home), bank)
     engine = Engine(
-        Work(
-            database=database, bank=bank, grader=grader, metrics=Metrics(), second=second_process(settings, home_path(home), bank)
-        ),
+        Work(database=database, bank=bank, grader=grader, metrics=Metrics(), second=second),
         Sender(database=database, private_targets=settings.webhook_private_targets),
     )
     told = Event()

@@ -73,7 +73,7 @@ class SecondProcess:
             self._end()
             raise
         finally:
-            self._end_later()
+            self._set_timer()
             self._turn.release()
 
     def close(self) -> None:
@@ -83,6 +83,7 @@ class SecondProcess:
             try:
                 self._end()
             finally:
+                self._set_timer()
                 self._turn.release()
 
     def _started(self, signature: str) -> WorkerProcesses | None:
@@ -99,8 +100,8 @@ class SecondProcess:
         # What is prepared may have been made anew since this process was started.
         return self._processes if self._processes.signature == signature else None
 
-    def _end_later(self) -> None:
-        """Have the process end when nothing more comes."""
+    def _set_timer(self) -> None:
+        """Have the process end when nothing more comes, if there is one."""
         if self._ending is not None:
             self._ending.cancel()
             self._ending = None
@@ -120,4 +121,3 @@ class SecondProcess:
         if self._processes is not None:
             self._processes.close()
             self._processes = None
-        self._end_later()

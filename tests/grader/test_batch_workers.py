@@ -17,6 +17,7 @@ from grader import Grader, ItemBank
 from grader.batch import BatchError, GraderRecipe, WorkerProcesses, grade_file
 from grader.batch.grading import CHUNK_ROWS
 from grader.errors import EncoderError
+from tests.child_processes import children_of
 
 _PATIENCE_S = 60.0
 
@@ -93,15 +94,11 @@ def test_workers_end_with_the_run_that_is_killed(grader_home: Path, source: Path
     run = subprocess.Popen([*command, "--home", str(grader_home)], stderr=subprocess.DEVNULL)
     note = tmp_path / "out.jsonl.part.json"
     _wait_until(lambda: note.exists() and json.loads(note.read_text(encoding="utf-8"))["rows"] > 0)
-    children = _children(run.pid)
+    children = children_of(run.pid)
     assert len(children) >= 2
     run.kill()
     run.wait()
     _wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
 
 
 def _wait_until(is_so: Callable[[], bool]) -> None:

@@ -73,6 +73,12 @@ def take_in(store: Store, source: Path) -> str:
     return Intake(items=Items(bank, store), store=store, access=KEYLESS).take_in(source, JobOptions(store=True)).id
 
 
+def begin(database: Database, source: Path) -> tuple[Store, str]:
+    """Queue the table as `take_in` does, and return the view of whom it belongs to, and the job's id."""
+    store = Store(database, KEYLESS.tenant_id)
+    return store, take_in(store, source)
+
+
 def results(store: Store, job_id: str) -> bytes:
     return b"".join(job_file(Jobs(store).graded(job_id), done(store, job_id).columns, ExportFormat.JSONL))
 

@@ -16,15 +16,14 @@ from api.jobs.book import Jobs
 from api.jobs.shapes import JobState
 from api.keys import KEYLESS, ensure_tenant
 from api.storage import migrations
-from api.storage.database import Database, Store, parse_url
+from api.storage.database import Database, parse_url
 from tests.api.databases import new_database
-from tests.api.survival.processes import FEW_ROWS, HASTY, done, is_finished, results, stored_attempts, take_in, wait_for, workers
+from tests.api.survival.processes import FEW_ROWS, HASTY, begin, done, is_finished, results, stored_attempts, wait_for, workers
 
 
 def test_job_goes_on_after_the_database_was_away(database: Database, grader_home: Path, few: tuple[Path, Path]) -> None:
     source, quiet = few
-    store = Store(database, KEYLESS.tenant_id)
-    job_id = take_in(store, source)
+    store, job_id = begin(database, source)
     with workers(database, grader_home, 1) as [worker]:
         wait_for(lambda: done(store, job_id).rows_done > 0)
         with away(database):
@@ -65,8 +64,7 @@ def test_job_stops_where_there_is_no_room_for_its_results_and_resumes(
 ) -> None:
     source, quiet = few
     with fresh_sqlite(tmp_path) as database:
-        store = Store(database, KEYLESS.tenant_id)
-        job_id = take_in(store, source)
+        store, job_id = begin(database, source)
         with closing(sqlite3.connect(str(database.url.database))) as connection:
             [pages] = connection.execute("PRAGMA page_count").fetchone()
         # The engine's own tables are made and kept by connections of its own, so these pages are for results alone.
@@ -94,8 +92,7 @@ database._PRAGMAS += ("PRAGMA max_page_count={pages + 80}",)
 def test_worker_outlives_a_disk_that_takes_nothing_for_a_while(tmp_path: Path, grader_home: Path, few: tuple[Path, Path]) -> None:
     source, quiet = few
     with fresh_sqlite(tmp_path) as database:
-        store = Store(database, KEYLESS.tenant_id)
-        job_id = take_in(store, source)
+        store, job_id = begin(database, source)
         with workers(database, grader_home, 1, before=HASTY) as [worker]:
             wait_for(lambda: done(store, job_id).rows_done > 0)
             usual = resource.prlimit(worker.pid, resource.RLIMIT_FSIZE)

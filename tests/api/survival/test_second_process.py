@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from api.keys import KEYLESS
-from api.storage.database import Database, Store
-from tests.api.survival.processes import done, is_finished, results, stored_attempts, take_in, wait_for, workers
+from api.storage.database import Database
+from tests.api.survival.processes import begin, done, is_finished, results, stored_attempts, take_in, wait_for, workers
+from tests.child_processes import children_of
 
 # Every job is a large one.
 EVERY_JOB = """
@@ -26,8 +26,7 @@ def test_job_outlives_its_second_process_which_does_not_outlive_the_first(
 ) -> None:
     # It never sees the database.
     source, quiet = few
-    store = Store(database, KEYLESS.tenant_id)
-    job_id = take_in(store, source)
+    store, job_id = begin(database, source)
     with workers(database, grader_home, 1, before=EVERY_JOB) as [worker]:
         wait_for(lambda: any(is_at_work(each) for each in graders_of(worker.pid)))
         (second,) = graders_of(worker.pid)
@@ -61,5 +60,4 @@ def is_at_work(pid: int) -> bool:
 
 def graders_of(pid: int) -> list[int]:
     """Return the processes that one has started to grade."""
-    children = (int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split())
-    return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [child for child in children_of(pid) if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]

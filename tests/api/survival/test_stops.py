@@ -17,15 +17,14 @@ import pytest
 
 from api.keys import KEYLESS
 from api.storage.database import Database, Store
-from tests.api.survival.processes import done, half_done, is_finished, open_chunks, results, take_in, wait_for, workers
+from tests.api.survival.processes import begin, done, half_done, is_finished, open_chunks, results, take_in, wait_for, workers
 
 
 def test_worker_that_is_told_to_stop_leaves_nothing_half_done(
     database: Database, grader_home: Path, few: tuple[Path, Path]
 ) -> None:
     source, _ = few
-    store = Store(database, KEYLESS.tenant_id)
-    job_id = take_in(store, source)
+    store, job_id = begin(database, source)
     with workers(database, grader_home, 1) as [worker]:
         wait_for(lambda: done(store, job_id).rows_done > 0)
         worker.terminate()
