@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from threading import Lock, Timer
+from time import monotonic
 
 from api.settings import Settings
 from grader import GraderError, GradingResult, ItemBank
@@ -22,6 +23,8 @@ from grader.items import Gradable
 LEAST_ROWS = 1_000
 # Without work for so long it ends, and what it took of memory is free.
 _IDLE_S = 60.0
+# What keeps it from starting, as too little memory does, may pass; each try costs seconds.
+_REST_S = 60.0
 # A chunk takes seconds.
 _PATIENCE_S = 10.0
 logger = logging.getLogger(__name__)
@@ -37,17 +40,20 @@ def second_process(settings: Settings, home: Path, bank: ItemBank) -> SecondProc
 class SecondProcess:
     """Grades answers in a process that is started when it is first needed. Safe to use from several threads."""
 
-    def __init__(self, recipe: GraderRecipe, bank: ItemBank, *, idle_s: float = _IDLE_S) -> None:
+    def __init__(self, recipe: GraderRecipe, bank: ItemBank, *, idle_s: float = _IDLE_S, rest_s: float = _REST_S) -> None:
         """Start nothing yet.
 
         Args:
             recipe: How the process opens the grader that this process has as well.
             bank: The shipped bank.
             idle_s: Seconds without work after which the process ends.
+            rest_s: Seconds before another try where it cannot be started.
         """
         self._recipe = recipe
         self._bank = bank
         self._idle_s = idle_s
+        self._rest_s = rest_s
+        self._rests_until = 0.0
         self._processes: WorkerProcesses | None = None
         self._ending: Timer | None = None
         self._is_closed = False
@@ -91,11 +97,13 @@ class SecondProcess:
         if self._is_closed:
             return None
         if self._processes is None:
+            if monotonic() < self._rests_until:
+                return None
             try:
                 self._processes = WorkerProcesses(self._recipe, self._bank, workers=1, ends_when_told=False)
             except (GraderError, OSError, BrokenProcessPool) as error:
-                logger.warning("Jobs go on in one process, as a second one cannot be started: %s", error)
-                self._is_closed = True
+                self._rests_until = monotonic() + self._rest_s
+                logger.warning("Jobs go on in one process for now, as a second one cannot be started: %s", error)
                 return None
         # What is prepared may have been made anew since this process was started.
         return self._processes if self._processes.signature == signature else None

@@ -85,16 +85,28 @@ def test_one_that_cannot_be_started_is_done_without(shipped_bank: ItemBank, tmp_
     second.close()
 
 
-def test_one_that_dies_as_it_starts_is_done_without(
-    monkeypatch: pytest.MonkeyPatch, shipped_bank: ItemBank, tmp_path: Path
+def test_one_that_dies_as_it_starts_is_done_without_for_a_while(
+    monkeypatch: pytest.MonkeyPatch, idle: list[Idle], shipped_bank: ItemBank, tmp_path: Path
 ) -> None:
-    def dying(*_: object, **__: object) -> None:
-        raise BrokenProcessPool
+    tries: list[None] = []
 
-    monkeypatch.setattr("api.jobs.second_process.WorkerProcesses", dying)
-    second = SecondProcess(GraderRecipe(home=tmp_path), shipped_bank)
+    def dying_once(*_: object, **__: object) -> Idle:
+        tries.append(None)
+        if len(tries) == 1:
+            raise BrokenProcessPool
+        made = Idle(workers=1, ends_when_told=False)
+        made.end.set()
+        return made
+
+    monkeypatch.setattr("api.jobs.second_process.WorkerProcesses", dying_once)
+    second = SecondProcess(GraderRecipe(home=tmp_path), shipped_bank, rest_s=0.5)
     assert second.try_grade("grader", []) is None
+    assert second.try_grade("grader", []) is None
+    assert len(tries) == 1, "it is not tried again at once"
+    time.sleep(0.6)
+    assert second.try_grade("grader", []) == []
     second.close()
+    assert idle[0].closed.is_set()
 
 
 @pytest.mark.parametrize(("wanted", "threads", "is_there"), [(True, 2, True), (False, 2, False), (True, 1, False)])

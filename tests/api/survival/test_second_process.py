@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 from pathlib import Path
 
@@ -13,22 +12,29 @@ from api.storage.database import Database
 from tests.api.survival.processes import begin, done, is_finished, results, stored_attempts, take_in, wait_for, workers
 from tests.child_processes import children_of
 
-# Every job is a large one.
+# Every job is a large one, and a file tells that a second process has opened its grader and is given work.
 EVERY_JOB = """
-import api.jobs.work
+import pathlib
+import api.jobs.second_process, api.jobs.work
 api.jobs.work.LEAST_ROWS = 1
+class Telling(api.jobs.second_process.WorkerProcesses):
+    def grade_pairs(self, pairs):
+        pathlib.Path({sign!r}).touch()
+        return super().grade_pairs(pairs)
+api.jobs.second_process.WorkerProcesses = Telling
 """
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_job_outlives_its_second_process_which_does_not_outlive_the_first(
-    database: Database, grader_home: Path, few: tuple[Path, Path]
+    database: Database, grader_home: Path, few: tuple[Path, Path], tmp_path: Path
 ) -> None:
     # It never sees the database.
     source, quiet = few
     store, job_id = begin(database, source)
-    with workers(database, grader_home, 1, before=EVERY_JOB) as [worker]:
-        wait_for(lambda: any(is_at_work(each) for each in graders_of(worker.pid)))
+    sign = tmp_path / "at work"
+    with workers(database, grader_home, 1, before=EVERY_JOB.format(sign=str(sign))) as [worker]:
+        wait_for(sign.exists)
         (second,) = graders_of(worker.pid)
         # A service manager tells all processes at once, and a terminal too.
         for told in (signal.SIGTERM, signal.SIGINT):
@@ -50,12 +56,6 @@ def test_job_outlives_its_second_process_which_does_not_outlive_the_first(
     for each in (job_id, another):
         assert results(store, each) == quiet.read_bytes()
     assert len(stored_attempts(store)) == 2 * done(store, job_id).rows_done
-
-
-def is_at_work(pid: int) -> bool:
-    """Tell whether a process has begun to leave it to the first one when to end."""
-    found = re.search(r"^SigIgn:\s+(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    return found is not None and bool(int(found.group(1), 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def graders_of(pid: int) -> list[int]:
