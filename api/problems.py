@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from api.errors import (
     AnswerLostError,
@@ -233,6 +234,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(ResponseValidationError, _on_invalid_response)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(ClientDisconnect, _on_gone_client)
     for unavailable in (OperationalError, InterfaceError, PoolTimeoutError):
         app.add_exception_handler(unavailable, _on_database_unavailable)
     app.add_exception_handler(DBAPIError, _on_database_error)
@@ -318,6 +320,11 @@ async def _on_http_exception(_: Request, error: Exception) -> Response:
         return ProblemResponse(_problem(_MALFORMED, _why_unreadable(error.__cause__)))
     kind = _HTTP_KINDS.get(error.status_code, Kind("http-error", error.status_code, HTTPStatus(error.status_code).phrase))
     return ProblemResponse(_problem(kind, _HTTP_DETAILS.get(error.status_code, kind.title)), error.headers)
+
+
+async def _on_gone_client(_: Request, __: Exception) -> Response:
+    # Nobody reads this any more, but it stands in the log and is counted: no fault of the server.
+    return ProblemResponse(_problem(_MALFORMED, "The request broke off."))
 
 
 def _why_unreadable(cause: BaseException | None) -> str:

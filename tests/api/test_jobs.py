@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ import pytest
 from dbos import DBOS
 from dbos import error as dbos_error
 from fastapi.testclient import TestClient
-from starlette.types import Message
 
 from api.jobs.chunks import CHUNK_ROWS
 from api.jobs.engine import ChunkError, Engine, _grade_rows
@@ -386,28 +384,6 @@ def test_other_bodies_are_refused(service: TestClient, assert_problem: AssertPro
     assert_problem(
         service.post("/v1/jobs", content=too_long, headers={"content-type": "application/json"}), 413, "body-too-large"
     )
-
-
-def test_upload_that_breaks_off_is_no_fault_of_the_server(service: TestClient) -> None:
-    first: Message = {"type": "http.request", "body": b"item_id,", "more_body": True}
-    gone: Message = {"type": "http.disconnect"}
-    came = chain([first], repeat(gone))
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return next(came)
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    scope = {
-        "type": "http", "method": "POST", "path": "/v1/jobs", "raw_path": b"/v1/jobs", "query_string": b"", "scheme": "http",
-        "headers": [(b"host", b"127.0.0.1"), (b"content-type", b"text/csv")], "server": ("127.0.0.1", 80), "client": None,
-        "state": service.app_state,
-    }  # fmt: skip
-    assert service.portal is not None
-    service.portal.call(service.app, scope, receive, send)
-    assert sent[0]["status"] == 400
 
 
 def test_upload_may_be_larger_than_other_bodies(service: TestClient) -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message
 
 from api.app import create_app
 from api.dependencies import get_grader
+from api.keys import Scope
 from api.settings import Settings
 from grader import EncoderError, Gradable, GradingResult
 
+MakeKey = Callable[..., dict[str, str]]
 AssertProblem = Callable[..., dict[str, Any]]
 OpenClient = Callable[[ASGIApp], TestClient]
 JSON = {"content-type": "application/json"}
@@ -287,3 +290,29 @@ def test_failure_of_the_server_is_a_problem_without_details(
             problem = assert_problem(response, 500, "internal-error")
             assert problem["detail"] == "Something went wrong on the server. The request was not carried out."
             assert response.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/jobs"), ("POST", "/v1/grades"), ("GET", "/v1/items")])
+def test_request_that_breaks_off_is_no_fault_of_the_server(
+    service: TestClient, make_key: MakeKey, method: str, path: str
+) -> None:
+    key = make_key(Scope.GRADE)["authorization"].encode()
+    first: Message = {"type": "http.request", "body": b"[", "more_body": True}
+    gone: Message = {"type": "http.disconnect"}
+    came = chain([first], repeat(gone))
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return next(came)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"", "scheme": "http",
+        "headers": [(b"host", b"127.0.0.1"), (b"content-type", b"application/json"), (b"authorization", key)],
+        "server": ("127.0.0.1", 80), "client": None, "state": service.app_state,
+    }  # fmt: skip
+    assert service.portal is not None
+    service.portal.call(service.app, scope, receive, send)
+    assert sent[0]["status"] == 400
