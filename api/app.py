@@ -64,6 +64,8 @@ logger = logging.getLogger(__name__)
 # Each may take a gigabyte of disk and half an hour.
 _MAX_UPLOADS = 4
 _MAX_STREAMS = 100
+# Some four windows of the encoder.
+_LONG_CHARS = 5_000
 # Each thread that wants to run holds up the one that answers health checks. Those that ask SQLite always want to; those that ask
 # PostgreSQL mostly wait for it, some seconds where it is away.
 _SQLITE_LOOK_UPS, _POSTGRESQL_LOOK_UPS = 3, 10
@@ -197,12 +199,18 @@ def _load_grader(settings: Settings, bank: ItemBank, metrics: Metrics) -> Grader
     try:
         grader = Grader.from_directory(settings.home, threads=settings.threads, precision=settings.precision, observer=metrics)
         made = grader.embed(bank)
-        grader.grade(bank.items[0], bank.items[0].reference_answers[0].text)
+        grader.grade(bank.items[0], _long_answer(bank))
     except Exception:
         logger.exception("The grader could not be loaded.")
         raise
     logger.info("Ready after %.1f s: bank %s, %d texts newly embedded.", time.monotonic() - began, bank.version, made)
     return grader
+
+
+def _long_answer(bank: ItemBank) -> str:
+    """Return a text of several windows, so that what the longest one needs is loaded and has its memory."""
+    texts = [reference.text for item in bank for reference in item.reference_answers]
+    return " ".join(texts)[:_LONG_CHARS]
 
 
 def _start_worker(

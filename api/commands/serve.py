@@ -13,7 +13,7 @@ import click
 import uvicorn
 
 from api.access import is_loopback
-from api.commands.memory import share_memory_among_threads
+from api.commands.memory import tune_allocator
 from api.commands.options import explained
 from api.keys import has_keys
 from api.settings import Settings
@@ -76,7 +76,7 @@ def serve(host: str, port: int, bank_dir: Path | None, home: Path | None) -> Non
         log_config=None,
     )
     sys.setswitchinterval(_TURN_S)
-    share_memory_among_threads()
+    tune_allocator()
     Server(config).run()
 
 

@@ -10,7 +10,7 @@ from threading import Event
 import click
 
 from api import logs, tracing
-from api.commands.memory import share_memory_among_threads
+from api.commands.memory import tune_allocator
 from api.commands.options import with_database
 from api.jobs.work import Work
 from api.metrics import Metrics
@@ -41,7 +41,7 @@ def worker(database: Database, bank_dir: Path | None, home: Path | None) -> None
     migrations.make_ready(database)
     bank = ItemBank.from_directory(bank_path(bank_dir))
     keep_products_on_one_core()
-    share_memory_among_threads()
+    tune_allocator()
     grader = Grader.from_directory(home_path(home), threads=settings.threads, precision=settings.precision)
     grader.embed(bank)
     second = second_process(settings, home_path(home), bank)

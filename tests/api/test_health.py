@@ -92,12 +92,12 @@ def test_server_leaves_what_is_loaded_out_of_collections() -> None:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no arenas")
-@pytest.mark.parametrize(("first", "arenas"), [("share_memory_among_threads()", 1), ("pass", 5)])
+@pytest.mark.parametrize(("first", "arenas"), [("tune_allocator()", 1), ("pass", 5)])
 def test_threads_of_a_server_take_memory_from_one_place(first: str, arenas: int) -> None:
     # In a process of its own, as above. The C library prints what it has, an element for each arena.
     program = f"""
 import ctypes, threading
-from api.commands.memory import share_memory_among_threads
+from api.commands.memory import tune_allocator
 {first}
 together = threading.Barrier(4)
 def work():
@@ -115,6 +115,33 @@ libc.fflush(file)
     environment = {name: value for name, value in os.environ.items() if name != "MALLOC_ARENA_MAX"}
     run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, env=environment)
     assert run.stdout.count("<heap nr=") == arenas
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries go by other rules")
+@pytest.mark.parametrize(("first", "blocks"), [("tune_allocator()", 1), ("pass", 0)])
+def test_large_blocks_of_a_server_go_back_to_the_system(first: str, blocks: int, tmp_path: Path) -> None:
+    # Once a larger block has gone, the C library would keep those of its size.
+    program = f"""
+import ctypes, re
+from api.commands.memory import tune_allocator
+libc = ctypes.CDLL(None)
+libc.malloc.restype = libc.fopen.restype = ctypes.c_void_p
+libc.malloc.argtypes, libc.free.argtypes = [ctypes.c_size_t], [ctypes.c_void_p]
+def large_ones():
+    libc.fopen.argtypes = [ctypes.c_char_p, ctypes.c_char_p]
+    libc.malloc_info.argtypes, libc.fclose.argtypes = [ctypes.c_int, ctypes.c_void_p], [ctypes.c_void_p]
+    file = libc.fopen(b"info", b"w")
+    libc.malloc_info(0, file)
+    libc.fclose(file)
+    return int(re.findall('<total type="mmap" count="(.*?)"', open("info").read())[-1])
+{first}
+libc.free(libc.malloc(16 << 20))
+before = large_ones()
+libc.malloc(1 << 20)
+print(large_ones() - before)
+"""
+    run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert run.stdout == f"{blocks}\n"
 
 
 def test_server_whose_grader_cannot_be_loaded_asks_for_a_restart(
