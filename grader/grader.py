@@ -24,6 +24,7 @@ from grader.entailment import Question, entailed_share, questions_of, questions_
 from grader.errors import InvalidAnswerError
 from grader.evidence import NAMES, Evidence, measure
 from grader.feedback import compose
+from grader.fusion import fused_evidence
 from grader.items import MAX_ANSWER_CHARS, Gradable, Item
 from grader.matching import Looks, Matching, blank_matching, match_key_points, second_looks, upheld_share, words_said
 from grader.observing import Cache, Nobody, Observer
@@ -283,7 +284,14 @@ class Grader:
                 said=matching.said, keyword_coverage=matching.keyword_coverage, entailed=matching.entailed, upheld=matching.upheld
             )
             half_width = self._model.blend_half_width
-        score = rounded(min(score * signs.factor, signs.ceiling))
+        score = min(score * signs.factor, signs.ceiling)
+        # A reference word for word is right, whatever is weighed.
+        if authored and self._model.trees.names and not _is_reference(measured):
+            numbers = fused_evidence(evidence, matching, made=score, factor=signs.factor)
+            fused = score if numbers is None else self._model.fuse(numbers, made=score)
+            # Where a sign has capped it, the score can only fall.
+            score = fused if signs.ceiling == 1.0 else min(score, fused)
+        score = rounded(score)
         if authored and self._model.is_doubtful(doubts(answer, evidence, matching, score)):
             signs = replace(signs, review_reasons=(*signs.review_reasons, _DOUBTFUL))
         if _NAMES_ONLY.intersection(signs.flags):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
@@ -19,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from grader.errors import ScoringModelError
 from grader.items import Grade, GradeBoundaries
+from grader.trees import Trees
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -27,6 +29,9 @@ _DECIMALS = 4
 _UPHELD_FROM = 0.05
 _UPHELD_FULL = 0.40
 _CONTRADICTED_COST = 0.70
+# Of the last word; the score that was made has the rest. With more, failing answers in frames that sound sure pass more often
+# than without trees; see docs/adr/0041.
+TREES_SHARE = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +43,8 @@ class ScoringModel:
     general score and the verifier's word fall short of 1 is weighed and taken off. Items whose author gave key points with
     keywords are scored by the `blend` ones instead, and by the `judged` ones where a verifier was asked. The half widths are
     those of the intervals that hold 90 % of people's scores on answers the model was not fitted on, of the general score and of
-    the blend. `doubt_coefficients` weigh what `grader.doubt` measures, see `is_doubtful`. `provenance` tells the sets.
+    the others; `trees` have the last word where a verifier was asked, see `grader.fusion`. `doubt_coefficients` weigh what
+    `grader.doubt` measures, see `is_doubtful`. `provenance` tells the sets.
     """
 
     names: tuple[str, ...]
@@ -53,6 +59,7 @@ class ScoringModel:
     blend_half_width: float
     judged_coefficients: tuple[float, float, float]
     judged_intercept: float
+    trees: Trees
     doubt_coefficients: tuple[float, ...]
     doubt_line: float
     provenance: str
@@ -71,11 +78,14 @@ class ScoringModel:
         sizes = {len(model.names), len(model.coefficients), len(model.means), len(model.scales)}
         if len(sizes) != 1:
             raise ScoringModelError("Not a scoring model: names, coefficients, means and scales differ in length.")
+        if not model.trees.are_sound():
+            raise ScoringModelError("Not a scoring model: a tree asks for what is not there.")
         return model
 
     def to_json(self) -> str:
         """Return the model as the text of its file."""
-        return json.dumps(asdict(self), indent=1) + "\n"
+        lines = [f" {json.dumps(name)}: {json.dumps(value)}" for name, value in asdict(self).items()]
+        return "{\n" + ",\n".join(lines) + "\n}\n"
 
     @property
     def signature(self) -> str:
@@ -114,6 +124,10 @@ class ScoringModel:
         evidence = (said, keyword_coverage, entailed)
         made = sum(c * value for c, value in zip(self.judged_coefficients, evidence, strict=True)) + self.judged_intercept
         return min(1.0, max(0.0, made)) * upheld_factor(upheld)
+
+    def fuse(self, numbers: Sequence[float], *, made: float) -> float:
+        """Return the last word on an answer, in [0, 1], from the numbers of `grader.fusion` and the score made so far."""
+        return min(1.0, max(0.0, TREES_SHARE * self.trees.predict(numbers) + (1.0 - TREES_SHARE) * made))
 
     def is_doubtful(self, doubts: tuple[float, ...]) -> bool:
         """Tell whether a score is among the fifth that is likeliest to be far from a person's; see `grader.doubt`."""

@@ -56,11 +56,9 @@ def test_no_failing_answer_is_talked_into_a_pass_by_frames_that_sound_sure(real_
         for kind in ("wrong", "contradiction")
         for response in [r for r in shipped_bank.responses[item.id] if r.split == "dev" and r.kind == kind][:1]
     ]
-    plain = real_grader.grade_many(failing)
     framed = real_grader.grade_many([(item, gaming.framed(answer, rng)) for item, answer in failing])
-    rises = [after.score - before.score for before, after in zip(plain, framed, strict=True)]
-    # While the fit of the verifier dressed right answers alone, the mean was .12, and 5 of the 60 passed.
-    assert sum(rises) / len(rises) <= 0.06
+    # While the fit of the verifier dressed right answers alone, the mean was .25, and 5 of the 60 passed.
+    assert sum(result.score for result in framed) / len(framed) <= 0.16
     assert sum(result.score >= 0.5 for result in framed) <= 3
 
 

@@ -20,6 +20,7 @@ from grader import (
     check_answer,
     default_scoring_model,
 )
+from grader.fusion import DIRECTIONS
 
 MODEL = default_scoring_model()
 SHARES = st.floats(0, 1)
@@ -97,6 +98,16 @@ def test_more_covered_and_less_contradicted_never_lowers_the_blend(
         for s, k, e, u in zip(said, keywords, entailed, upheld, strict=True)
     )
     assert 0 <= low <= high <= 1
+
+
+@given(st.lists(SHARES, min_size=len(DIRECTIONS), max_size=len(DIRECTIONS)), st.sampled_from(sorted(DIRECTIONS)), SHARES)
+@settings(max_examples=1_000)
+def test_the_last_word_goes_in_the_direction_of_each_number(numbers: list[float], name: str, value: float) -> None:
+    place = list(DIRECTIONS).index(name)
+    less, more = sorted((numbers[place], value))
+    low, high = (MODEL.fuse([*numbers[:place], each, *numbers[place + 1 :]], made=0.5) for each in (less, more))
+    assert 0 <= min(low, high) <= max(low, high) <= 1
+    assert low <= high if DIRECTIONS[name] > 0 else low >= high
 
 
 @given(answer=ANSWERS)

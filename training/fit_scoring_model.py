@@ -34,10 +34,12 @@ from grader import (
 )
 from grader.doubt import DOUBT_NAMES, doubts
 from grader.encoders import DEFAULT_PRECISION, Precision
-from grader.scoring import blended, upheld_factor
+from grader.scoring import blended
+from grader.trees import NO_TREES
 from grader.verifier import OnnxVerifier
 from grader.weights import prepare
 from training.data_sets import RULES, MarkedAnswer, StoredEncoder, balanced_weights, fitting_rows
+from training.fused_trees import fit_trees, fused_rows, left_out_predictions
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -86,6 +88,7 @@ def main() -> None:
     bank, others = ItemBank.from_directory(default_bank_dir()), ItemBank.from_directory(OTHER_SUBJECTS)
     model = fit_several(model, sets, grader, rows_of_several_references(data_dir, [bank, others]))
     model = fit_judged_blend(fit_blend(model, grader, bank), grader, [bank, others])
+    model = fit_fusion(model, grader, [bank, others])
     model = fit_doubt(model, grader, bank)
     arguments.output.parent.mkdir(exist_ok=True)
     arguments.output.write_text(model.to_json(), encoding="utf-8")
@@ -230,39 +233,33 @@ def fit_blend(model: ScoringModel, grader: Grader, bank: ItemBank) -> ScoringMod
 def fit_judged_blend(model: ScoringModel, grader: Grader, banks: Sequence[ItemBank]) -> ScoringModel:
     """Return the model with the blend's coefficients where a verifier is asked, fitted on the banks' `dev` responses.
 
-    Least squares with no negative coefficient, each bank weighing the same: one alone would be fitted to its author's style. The
-    half width is that of items left out.
+    Least squares with no negative coefficient, each bank weighing the same: one alone would be fitted to its author's style.
     """
-    rows: list[tuple[str, int, tuple[float, ...], float, float]] = []
+    rows: list[tuple[int, tuple[float, ...], float]] = []
     for number, bank in enumerate(banks):
         ordinary = [(i, r) for i in bank for r in bank.responses[i.id] if r.split == "dev" and r.kind in _ORDINARY_KINDS]
         matched = grader.match([(item, response.candidate_answer) for item, response in ordinary])
         for (item, response), found in zip(ordinary, matched, strict=True):
-            if found is not None and found.entailed is not None and found.upheld is not None:
+            if found is not None and found.entailed is not None:
                 evidence = (found.said, found.keyword_coverage, found.entailed, 1.0)
-                rows.append((item.id, number, evidence, upheld_factor(found.upheld), response.human_mark / item.max_mark))
-    ids, of_bank, inputs, factors, scores = (np.array(column) for column in zip(*rows, strict=True))
+                rows.append((number, evidence, response.human_mark / item.max_mark))
+    of_bank, inputs, scores = (np.array(column) for column in zip(*rows, strict=True))
     weights = (1 / np.bincount(of_bank))[of_bank] ** 0.5
-    folds = np.array([list(dict.fromkeys(ids)).index(i) % _FOLDS for i in ids])
-    errors = np.zeros(len(scores))
-    for fold in range(_FOLDS):
-        kept, left = folds != fold, folds == fold
-        found_line = _bounded_line(inputs[kept], scores[kept], weights[kept])
-        errors[left] = np.abs(np.clip(inputs[left] @ found_line, 0, 1) * factors[left] - scores[left])
-    *coefficients, intercept = (round(float(c), 6) for c in _bounded_line(inputs, scores, weights))
-    return replace(
-        model,
-        judged_coefficients=(coefficients[0], coefficients[1], coefficients[2]),
-        judged_intercept=intercept,
-        blend_half_width=_weighted_quantile(errors, weights**2, _INTERVAL_COVERAGE),
-    )
-
-
-def _bounded_line(inputs: FloatArray, scores: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return the least-squares coefficients, of which none but the last, the intercept, may be negative."""
     low = np.array([0.0] * (inputs.shape[1] - 1) + [-np.inf])
-    found: FloatArray = lsq_linear(inputs * weights[:, None], scores * weights, bounds=(low, np.inf), method="bvls").x
-    return found
+    found_line = lsq_linear(inputs * weights[:, None], scores * weights, bounds=(low, np.inf), method="bvls").x
+    *coefficients, intercept = (round(float(c), 6) for c in found_line)
+    return replace(model, judged_coefficients=(coefficients[0], coefficients[1], coefficients[2]), judged_intercept=intercept)
+
+
+def fit_fusion(model: ScoringModel, grader: Grader, banks: Sequence[ItemBank]) -> ScoringModel:
+    """Return the model with its trees, and with the half width that holds for items that they have not seen, of banks alike."""
+    rows = fused_rows(model, grader, banks)
+    ordinary = np.isin(rows.kinds, _ORDINARY_KINDS)
+    errors = np.abs(left_out_predictions(rows, folds=_FOLDS) - rows.scores)[ordinary]
+    number_of = {item.id: number for number, bank in enumerate(banks) for item in bank}
+    of_bank = np.array([number_of[item] for item in rows.items[ordinary]])
+    half_width = _weighted_quantile(errors, (1 / np.bincount(of_bank))[of_bank], _INTERVAL_COVERAGE)
+    return replace(model, trees=fit_trees(rows), blend_half_width=half_width)
 
 
 def fit_doubt(model: ScoringModel, grader: Grader, bank: ItemBank) -> ScoringModel:
@@ -313,6 +310,7 @@ def _model(coefficients: FloatArray, means: FloatArray, scales: FloatArray, inte
         blend_half_width=0.0,
         judged_coefficients=(0.0, 0.0, 0.0),
         judged_intercept=0.0,
+        trees=NO_TREES,
         doubt_coefficients=(0.0,) * len(DOUBT_NAMES),
         doubt_line=0.0,
         provenance=_ATTRIBUTION,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from grader import EVIDENCE_NAMES, Grade, ScoringModel, ScoringModelError, default_scoring_model
 from grader.items import GradeBoundaries
 from grader.scoring import blended, grade_from_mark, mark_from_score, rounded, upheld_factor
+from grader.trees import Trees
 
 MODEL = ScoringModel(
     names=("similarity", "coverage"),
@@ -27,6 +28,7 @@ MODEL = ScoringModel(
     entailed_coefficients=(0.8, 0.3),
     judged_coefficients=(0.4, 0.3, 0.5),
     judged_intercept=-0.1,
+    trees=Trees(names=("made", "said"), base=0.25, trees=(((0, 0.5, 1, 2), (0.0,), (1, 0.75, 3, 4), (0.5,), (1.0,)),)),
     doubt_coefficients=(0.5, -0.25),
     doubt_line=0.1,
     provenance="by hand",
@@ -90,6 +92,12 @@ def test_where_a_verifier_was_asked_its_word_counts_and_what_it_contradicts_cost
 
 def test_what_is_left_of_a_score_grows_with_how_far_it_is_upheld() -> None:
     assert [round(upheld_factor(share), 3) for share in (0.0, 0.05, 0.155, 0.4, 1.0)] == [0.3, 0.3, 0.51, 1.0, 1.0]
+
+
+# .7 * .25 + .3 * .5;   .7 * .75 + .3 * .6;   .7 * 1.25 + .3 * .6, but never above 1
+@pytest.mark.parametrize(("made", "said", "expected"), [(0.5, 1.0, 0.325), (0.6, 0.5, 0.705), (0.6, 0.8, 1.0)])
+def test_trees_have_the_last_word_and_leave_some_of_it_to_what_was_made(made: float, said: float, expected: float) -> None:
+    assert MODEL.fuse((made, said), made=made) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(
