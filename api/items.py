@@ -15,7 +15,7 @@ from api.keys import Bound
 from api.schemas import GradeRequest
 from api.storage.database import Store
 from api.storage.tables import Bank, ItemVersion
-from grader import Gradable, Item, ItemBank, ItemNotFoundError
+from grader import Gradable, Item, ItemBank, ItemHead, ItemNotFoundError
 
 _SLUG = re.compile(r"[a-z0-9-]{1,80}", re.ASCII)
 # Built once, since every answer to an item of a tenant's bank asks for it.
@@ -75,19 +75,19 @@ class Items:
             self._found[key] = self._shipped(item_id) if bank_id == SHIPPED else self._own(bank_id, item_id)
         return self._found[key]
 
-    def every(self, bank_id: str) -> Sequence[Item]:
-        """Return the published items of a bank, by id.
+    def every(self, bank_id: str) -> Sequence[ItemHead]:
+        """Return what lists show of the published items of a bank, by id.
 
         Raises:
             BankNotFoundError: If the tenant has no bank of this id, or it is archived.
         """
         if bank_id == SHIPPED:
-            return self.shipped.items
+            return self.shipped.heads
         with self.store.read() as session:
             rows = session.scalars(_ALL_PUBLISHED, {"bank_id": bank_id}).all()
             if not rows and session.scalar(_OPEN, {"bank_id": bank_id}) is None:
                 raise BankNotFoundError(bank_id)
-        return [_parsed(row.body) for row in rows]
+        return [ItemHead.of(_parsed(row.body)) for row in rows]
 
     def _shipped(self, item_id: str) -> HeldAgainst:
         item = self.shipped.get(item_id)

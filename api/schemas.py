@@ -5,7 +5,7 @@ The limits here are part of the contract and stand in OpenAPI.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal, Self
 
@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from api import examples
 from api.problems import Problem
-from grader import MAX_ANSWER_CHARS, Difficulty, Gradable, GradingResult, InvalidAnswerError, Item, Slug, check_answer
+from grader import MAX_ANSWER_CHARS, Difficulty, Gradable, GradingResult, InvalidAnswerError, ItemHead, Slug, check_answer
 
 MAX_BATCH_ROWS = 1_000
 MAX_PAGE_ITEMS = 100
@@ -168,7 +168,12 @@ class ItemFilter(BaseModel):
     limit: int = Field(default=50, ge=1, le=MAX_PAGE_ITEMS)
     offset: int = Field(default=0, ge=0, le=1_000_000)
 
-    def admits(self, item: Item) -> bool:
+    @property
+    def admits_all(self) -> bool:
+        """Tell whether no filter is given."""
+        return (self.topic, self.section, self.difficulty) == (None, None, None) and not (self.q or "").strip()
+
+    def admits(self, item: ItemHead) -> bool:
         """Tell whether an item passes every filter."""
         text = f"{item.question} {item.id} {item.topic}".casefold()
         return (
@@ -190,9 +195,10 @@ class ItemPage(BaseModel):
     offset: int
 
     @classmethod
-    def of(cls, items: Iterable[Item], wanted: ItemFilter) -> Self:
+    def of(cls, items: Sequence[ItemHead], wanted: ItemFilter) -> Self:
         """Return the page of the items that pass the filters."""
-        found = [item for item in items if wanted.admits(item)]
+        # Without a filter a page of many items is cut out, and the others are not looked at.
+        found = items if wanted.admits_all else [item for item in items if wanted.admits(item)]
         page = [ItemPublic.model_validate(item) for item in found[wanted.offset : wanted.offset + wanted.limit]]
         return cls(items=page, total=len(found), limit=wanted.limit, offset=wanted.offset)
 

@@ -21,7 +21,18 @@ from grader.evidence import Evidence
 from grader.grader import Grader, check_answer
 from grader.groups import AnswerGroup, group_answers
 from grader.imports import MAX_IMPORT_ITEMS, ImportFormat, read_items
-from grader.items import MAX_ANSWER_CHARS, Difficulty, Gradable, Grade, Item, KeyPoint, Misconception, ReferenceAnswer, Slug
+from grader.items import (
+    MAX_ANSWER_CHARS,
+    Difficulty,
+    Gradable,
+    Grade,
+    Item,
+    ItemHead,
+    KeyPoint,
+    Misconception,
+    ReferenceAnswer,
+    Slug,
+)
 from grader.observing import Cache, Observer
 from grader.profiles import effective_key_points
 from grader.remembering import RememberingEncoder
@@ -61,6 +72,7 @@ __all__ = [
     "InvalidBankError",
     "Item",
     "ItemBank",
+    "ItemHead",
     "ItemNotFoundError",
     "KeyPoint",
     "KeyPointMatch",

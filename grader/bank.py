@@ -9,15 +9,16 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from grader.errors import FileProblem, InvalidBankError, ItemNotFoundError
-from grader.items import Item
+from grader.items import Item, ItemHead
 from grader.strict_yaml import InvalidYamlError, strict_document
 
 ITEM_SUFFIX = ".item.yaml"
@@ -41,50 +42,45 @@ class MarkedResponse(BaseModel):
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ItemBank:
-    """The items of a bank in the order of their ids, and the answers marked by people."""
+    """The items of a bank in the order of their ids, and the answers marked by people.
+
+    All of it is in memory here; `grader.compiled` has a bank for many items, which are read when they are asked for.
+    """
 
     version: str
-    items: tuple[Item, ...]
-    responses: dict[str, tuple[MarkedResponse, ...]]
-    _by_id: dict[str, Item] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Sort the items by their ids."""
-        object.__setattr__(self, "_by_id", {item.id: item for item in self.items})
+    items: Sequence[Item]
+    responses: Mapping[str, tuple[MarkedResponse, ...]]
 
     @classmethod
     def from_directory(cls, path: Path) -> ItemBank:
-        """Read a bank.
+        """Read a bank, which takes two milliseconds an item.
 
         Raises:
             InvalidBankError: With every problem of every file.
         """
         problems: list[FileProblem] = []
-        items: dict[str, Item] = {}
-        responses: dict[str, tuple[MarkedResponse, ...]] = {}
-        version = _read_version(path, problems)
-        files = sorted(path.rglob(f"*{ITEM_SUFFIX}"))
-        if not files:
-            problems.append(FileProblem(file=str(path), field="", message=f"holds no *{ITEM_SUFFIX} file"))
-        for file in files:
-            name = file.relative_to(path).as_posix()
-            item = _read_item(file, name, problems)
-            beside = file.with_name(file.name.removesuffix(ITEM_SUFFIX) + RESPONSES_SUFFIX)
-            marked = _read_responses(beside, beside.relative_to(path).as_posix(), item, problems) if beside.is_file() else ()
-            if item is None:
-                continue
-            if item.id in items:
-                problems.append(FileProblem(file=name, field="id", message=f"{item.id!r} is used by another file too"))
-            items[item.id] = item
-            if marked:
-                responses[item.id] = marked
-        problems += _orphans(path)
-        problems += _checksum_problems(path)
+        version = read_version(path, problems)
+        read = {item.id: (item, marked) for item, marked in read_files(path, problems)}
         if problems:
             raise InvalidBankError(problems)
-        return cls(version=version, items=tuple(items[i] for i in sorted(items)), responses=responses)
+        in_order = [read[item_id] for item_id in sorted(read)]
+        return ItemBank(
+            version=version,
+            items=tuple(item for item, _ in in_order),
+            responses={item.id: marked for item, marked in in_order if marked},
+        )
+
+    @cached_property
+    def heads(self) -> Sequence[ItemHead]:
+        """What lists show of the items, in the order of their ids."""
+        return [ItemHead.of(item) for item in self.items]
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 over what the items say that can change a mark or its evidence; takes half a millisecond an item."""
+        return hash_of_hashes(item.content_hash for item in self.items)
 
     def get(self, item_id: str) -> Item:
         """Return the item with this id.
@@ -101,6 +97,10 @@ class ItemBank:
         """Return the item with this id, or None."""
         return self._by_id.get(item_id)
 
+    @cached_property
+    def _by_id(self) -> dict[str, Item]:
+        return {item.id: item for item in self.items}
+
     def __iter__(self) -> Iterator[Item]:
         """Iterate over the items in the order of their ids."""
         return iter(self.items)
@@ -108,6 +108,36 @@ class ItemBank:
     def __len__(self) -> int:
         """Return the number of items."""
         return len(self.items)
+
+
+def read_files(path: Path, problems: list[FileProblem]) -> Iterator[tuple[Item, tuple[MarkedResponse, ...]]]:
+    """Yield every item of a folder with its marked answers, by the name of its file, and note every problem of every file.
+
+    One at a time, so that a folder of any size can be gone through; what was yielded is of use only if there is no problem in the
+    end.
+    """
+    ids: set[str] = set()
+    files = sorted(path.rglob(f"*{ITEM_SUFFIX}"))
+    if not files:
+        problems.append(FileProblem(file=str(path), field="", message=f"holds no *{ITEM_SUFFIX} file"))
+    for file in files:
+        name = file.relative_to(path).as_posix()
+        item = _read_item(file, name, problems)
+        beside = file.with_name(file.name.removesuffix(ITEM_SUFFIX) + RESPONSES_SUFFIX)
+        marked = _read_responses(beside, beside.relative_to(path).as_posix(), item, problems) if beside.is_file() else ()
+        if item is None:
+            continue
+        if item.id in ids:
+            problems.append(FileProblem(file=name, field="id", message=f"{item.id!r} is used by another file too"))
+        ids.add(item.id)
+        yield item, marked
+    problems += _orphans(path)
+    problems += _checksum_problems(path)
+
+
+def hash_of_hashes(content_hashes: Iterable[str]) -> str:
+    """Return one SHA-256 for the content hashes of items in the order of their ids."""
+    return hashlib.sha256("".join(content_hashes).encode()).hexdigest()
 
 
 def checksums(path: Path) -> str:
@@ -118,7 +148,8 @@ def checksums(path: Path) -> str:
     return "".join(lines)
 
 
-def _read_version(path: Path, problems: list[FileProblem]) -> str:
+def read_version(path: Path, problems: list[FileProblem]) -> str:
+    """Return the version of the bank in a folder, or an empty text after noting that there is none."""
     file = path / "VERSION"
     try:
         version = file.read_text(encoding="utf-8").strip()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -192,6 +193,30 @@ class Item(Gradable):
         if missing:
             raise ValueError(f"reference_answers need one of kind {min(missing)!s}")
         return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemHead:
+    """What lists show of an item: nothing that would earn marks."""
+
+    id: str
+    question: str
+    topic: str
+    section: str
+    difficulty: Difficulty
+    max_mark: int
+
+    @classmethod
+    def of(cls, item: Item) -> ItemHead:
+        """Return the head of an item."""
+        return cls(
+            id=item.id,
+            question=item.question,
+            topic=item.topic,
+            section=item.section,
+            difficulty=item.difficulty,
+            max_mark=item.max_mark,
+        )
 
 
 def _digest(data: object) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from grader import Gradable, GradingResult, Item
+from grader import Gradable, GradingResult, Item, ItemHead
 from grader.items import ReferenceKind
 
 MAX_INTERVIEW = 20
@@ -39,17 +39,17 @@ class Section:
     """The questions of one section of the bank, in their order."""
 
     name: str
-    items: tuple[Item, ...]
+    items: tuple[ItemHead, ...]
 
 
-def sections(items: Sequence[Item], *, topic: str, difficulty: str) -> list[Section]:
+def sections(items: Sequence[ItemHead], *, topic: str, difficulty: str) -> list[Section]:
     """Return the questions that are asked for, section by section; an empty topic or difficulty asks for all."""
     wanted = [i for i in items if topic in ("", i.topic) and difficulty in ("", i.difficulty.value)]
     names = dict.fromkeys(item.section for item in wanted)
     return [Section(name=name, items=tuple(item for item in wanted if item.section == name)) for name in names]
 
 
-def interview(items: Sequence[Item], count: int, rng: random.Random) -> list[str]:
+def interview(items: Sequence[ItemHead], count: int, rng: random.Random) -> list[str]:
     """Return the ids of some questions in any order, at most as many as there are."""
     return [item.id for item in rng.sample(list(items), min(count, MAX_INTERVIEW, len(items)))]
 

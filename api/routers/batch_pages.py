@@ -27,7 +27,7 @@ from api.pages.rendering import KeyedPageRoute, base_of, render
 from api.pages.uploads import TenantUploadsDep, UnusableTableError
 from api.providers import BanksDep, IntakeDep, ItemsDep, JobsDep
 from api.routers.jobs import JobId, export_job, watch_job
-from grader import Item, ItemNotFoundError
+from grader import ItemHead, ItemNotFoundError
 
 RowNumber = Annotated[int, Path(ge=1, le=1_000_000_000)]
 
@@ -121,7 +121,7 @@ def _to_check(request: Request, chosen: Chosen) -> Response:
     return RedirectResponse(f"{base_of(request)}/batches/check?{chosen.address()}", status_code=303)
 
 
-def _shown(chosen: Chosen, looked: Preview, every: Sequence[Item], banks: Banks) -> dict[str, object]:
+def _shown(chosen: Chosen, looked: Preview, every: Sequence[ItemHead], banks: Banks) -> dict[str, object]:
     return {
         "preview": looked,
         "chosen": chosen,

@@ -128,7 +128,7 @@ def _nothing_done(signature: str, bank: ItemBank, source: Path, output_format: s
     return _Progress(
         version=_PART_VERSION,
         input_sha256=_sha256(source),
-        bank_sha256=hashlib.sha256("".join(item.content_hash for item in bank).encode()).hexdigest(),
+        bank_sha256=bank.content_hash,
         signature=signature,
         output_format=output_format,
     )
