@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Self
@@ -15,6 +16,7 @@ import numpy as np
 
 from grader import weights
 from grader.appraisal import AdaptedScore, Adapter, Appraisal
+from grader.bank import ItemBank
 from grader.decoration import undecorated
 from grader.denial import Suspect, confirmed_clauses, not_outvoted, suspected_clauses, suspicion, word_against
 from grader.doubt import doubts
@@ -39,6 +41,8 @@ from grader.verifier import OnnxVerifier, Pair, Relations, Verifier
 
 # Profiles kept in memory: a bank of this many items is compared without reading the store again. Some 250 kB each.
 _PROFILES_KEPT = 1_000
+# Embedded in one go, which takes some 100 MB where all of it is new; the shipped bank is one go.
+_ITEMS_PER_GO = 32
 # Of distinct passages, and of answers whose words are wanted, in one call of the encoder: bounds the memory of a large batch.
 _PASSAGES_PER_CALL = 4_096
 _CHARACTERS_PER_CALL = 100_000
@@ -140,15 +144,30 @@ class Grader:
             self._store.close()
 
     def embed(self, items: Iterable[Gradable]) -> int:
-        """Make and keep the vectors of items, so that grading them reads nothing more from disk.
+        """Make and keep the vectors of items, so that grading them encodes nothing more, and reads nothing more from disk.
+
+        Of more than a thousand, each is read from disk when it is first graded. Of a bank of so many the store remembers that it
+        has all of it, and nothing is read here where it does. Memory is bounded, however many there are.
 
         Returns:
             How many passages were encoded; 0 where the store had them all.
         """
-        wanted = list(items)
-        vectors, words, made = self._item_parts(wanted, keep=True)
-        for item in wanted:
-            self._keep(item.content_hash, profile_item(item, vectors.__getitem__, words.__getitem__))
+        wanted = items if isinstance(items, ItemBank) else list(items)
+        are_few = len(wanted) <= _PROFILES_KEPT
+        # Another version may have to encode other passages.
+        name = f"{_package_version()}:{wanted.content_hash}" if isinstance(wanted, ItemBank) and not are_few else None
+        if name is not None and self._store is not None and self._store.is_whole(name):
+            return 0
+        made = 0
+        waiting = iter(wanted)
+        while together := list(islice(waiting, _ITEMS_PER_GO)):
+            vectors, words, new = self._item_parts(together, keep=True)
+            made += new
+            if are_few:
+                for item in together:
+                    self._keep(item.content_hash, profile_item(item, vectors.__getitem__, words.__getitem__))
+        if name is not None and self._store is not None:
+            self._store.note_whole(name)
         return made
 
     def grade(self, item: Gradable, candidate_answer: str) -> GradingResult:

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
 
@@ -29,10 +29,12 @@ try:
 except ImportError:  # Windows: two processes that rebuild one file at once are then not kept apart
     fcntl = None  # type: ignore[assignment]
 
+_T = TypeVar("_T")
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS vectors (passage_hash BLOB PRIMARY KEY, vector BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS words (text_hash BLOB PRIMARY KEY, words BLOB NOT NULL, crc INTEGER NOT NULL);
+    CREATE TABLE IF NOT EXISTS whole (name TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 
@@ -53,6 +55,11 @@ _WORDS = _Table(
 _BUSY_TIMEOUT_S = 30.0
 # SQLite's oldest limit on parameters in one statement is 999.
 _KEYS_PER_QUERY = 500
+# A file of this size is looked through in a tenth of a second when it is opened, a larger one only where it is read: each row has
+# its checksum, and SQLite notices a page that cannot be.
+_CHECKED_BYTES = 64_000_000
+# Mapped into memory, pages are read without a copy, and shared by all processes; this is the most that SQLite maps.
+_MAPPED_BYTES = 0x7FFF0000
 
 
 class EmbeddingStore:
@@ -75,7 +82,7 @@ class EmbeddingStore:
         self._lock = RLock()
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._alone():
-            self._connection = self._open_or_rebuild()
+            self._connection = self._open_or_rebuild(checked_bytes=_CHECKED_BYTES)
 
     def __enter__(self) -> Self:
         """Return the store itself."""
@@ -104,14 +111,13 @@ class EmbeddingStore:
             The vectors, shape `(len(passages), dimension)`, and how many had to be made.
         """
         keys = [_key(passage) for passage in passages]
-        blobs = self._read_or_rebuild(keys, _VECTORS)
+        blobs = self._unless_damaged(lambda: self._read(keys, _VECTORS)) or {}
         size = 4 * self._dimension
         found = {key: np.frombuffer(blob, dtype="<f4") for key, blob in blobs.items() if len(blob) == size}
         missing = {key: passage for key, passage in zip(keys, passages, strict=True) if key not in found}
         if missing:
             made = make(list(missing.values()))
-            with self._lock:
-                self._write({key: vector.astype("<f4").tobytes() for key, vector in zip(missing, made, strict=True)}, _VECTORS)
+            self._keep({key: vector.astype("<f4").tobytes() for key, vector in zip(missing, made, strict=True)}, _VECTORS)
             found.update(zip(missing, made, strict=True))
         vectors = np.zeros((len(passages), self._dimension), dtype=np.float32)
         for row, key in enumerate(keys):
@@ -128,29 +134,42 @@ class EmbeddingStore:
             make: Called at most once, with the distinct texts that are missing.
         """
         keys = {text: _key(Passage.whole(text)) for text in texts}
-        found = self._read_or_rebuild(list(keys.values()), _WORDS)
+        found = self._unless_damaged(lambda: self._read(list(keys.values()), _WORDS)) or {}
         decoded = {text: _words_of(found[key], self._dimension) for text, key in keys.items() if key in found}
         known = {text: words for text, words in decoded.items() if words is not None}
         missing = [text for text in keys if text not in known]
         if missing:
             made = dict(zip(missing, make(missing), strict=True))
-            with self._lock:
-                self._write({keys[text]: _words_blob(words) for text, words in made.items()}, _WORDS)
+            self._keep({keys[text]: _words_blob(words) for text, words in made.items()}, _WORDS)
             known.update(made)
         return known
 
-    def _read_or_rebuild(self, keys: Sequence[bytes], table: _Table) -> dict[bytes, bytes]:
-        """Return what is there; nothing from a file that turns out to be damaged, which is replaced."""
+    def is_whole(self, name: str) -> bool:
+        """Tell whether all vectors of something, by the name that it was noted by, were kept here once.
+
+        Rows that have been damaged since are made again when they are asked for, as ever.
+        """
+        query = "SELECT 1 FROM whole WHERE name = ?"
+        return self._unless_damaged(lambda: self._connection.execute(query, (name,)).fetchone()) is not None
+
+    def note_whole(self, name: str) -> None:
+        """Note that all vectors of something are kept here, so that whoever starts next need not look for each of them."""
+        with self._lock:
+            self._connection.execute("INSERT OR IGNORE INTO whole VALUES (?)", (name,))
+
+    def _unless_damaged(self, read: Callable[[], _T]) -> _T | None:
+        """Return what is read; None from a file that turns out to be damaged, which is replaced."""
         with self._lock:
             try:
-                return self._read(keys, table)
+                return read()
             except sqlite3.OperationalError:
                 raise
             except sqlite3.DatabaseError:
                 self._connection.close()
                 with self._alone():
-                    self._connection = self._open_or_rebuild()
-                return {}
+                    # Another process may have replaced it by now, and then it is whole.
+                    self._connection = self._open_or_rebuild(checked_bytes=None)
+                return None
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -160,20 +179,22 @@ class EmbeddingStore:
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _open_or_rebuild(self) -> sqlite3.Connection:
+    def _open_or_rebuild(self, *, checked_bytes: int | None) -> sqlite3.Connection:
+        """Open the file, or replace one that is damaged or foreign; a larger one than so many bytes is not looked through."""
         try:
-            return self._open()
+            return self._open(checked_bytes)
         except sqlite3.OperationalError:
             # Locked, read-only or no space: nothing is wrong with the file, so it is not thrown away.
             raise
         except sqlite3.DatabaseError:
             return self._rebuild()
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, checked_bytes: int | None) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
             connection.executescript(_SCHEMA)
             _check_shape(connection)
             # The first process of several to start writes the identity; the others read what it wrote.
@@ -181,7 +202,8 @@ class EmbeddingStore:
             connection.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", identity.items())
             if dict(connection.execute("SELECT key, value FROM meta")) != identity:
                 raise sqlite3.DatabaseError("made by another encoder")
-            if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            is_checked = checked_bytes is None or self._path.stat().st_size <= checked_bytes
+            if is_checked and connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise sqlite3.DatabaseError("damaged")
         except sqlite3.Error:
             connection.close()
@@ -194,7 +216,7 @@ class EmbeddingStore:
             os.replace(self._path, self._path.with_name(self._path.name + ".damaged"))
         for suffix in ("-wal", "-shm"):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-        return self._open()
+        return self._open(checked_bytes=None)
 
     def _read(self, keys: Sequence[bytes], table: _Table) -> dict[bytes, bytes]:
         found: dict[bytes, bytes] = {}
@@ -205,7 +227,14 @@ class EmbeddingStore:
             found |= {key: blob for key, blob, crc in rows if zlib.crc32(blob) == crc}
         return found
 
-    def _write(self, blobs: dict[bytes, bytes], table: _Table) -> None:
+    def _keep(self, blobs: dict[bytes, bytes], table: _Table) -> None:
+        """Write rows; to a new file where this one turns out to be damaged."""
+        with self._lock:
+            if self._unless_damaged(lambda: self._write(blobs, table)) is None:
+                self._write(blobs, table)
+
+    def _write(self, blobs: dict[bytes, bytes], table: _Table) -> int:
+        """Write all rows or none, and return how many."""
         rows = [(key, blob, zlib.crc32(blob)) for key, blob in blobs.items()]
         self._connection.execute("BEGIN IMMEDIATE")
         try:
@@ -214,6 +243,7 @@ class EmbeddingStore:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+        return len(rows)
 
 
 def _words_blob(words: PackedWords) -> bytes:
@@ -239,6 +269,7 @@ def _check_shape(connection: sqlite3.Connection) -> None:
         connection.execute("SELECT passage_hash, vector, crc FROM vectors LIMIT 0")
         connection.execute("SELECT text_hash, words, crc FROM words LIMIT 0")
         connection.execute("SELECT key, value FROM meta LIMIT 0")
+        connection.execute("SELECT name FROM whole LIMIT 0")
     except sqlite3.OperationalError as error:
         if "no such column" not in str(error):
             raise

@@ -363,3 +363,54 @@ def test_words_for_vectors_of_an_older_version_are_made_as_if_together(tmp_path:
         grader = Grader(encoder, store=store)
         grader.embed([long])
         assert grader.grade(long, answer) == at_once
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.9])
+def test_a_large_file_is_not_looked_through_at_the_start_and_made_good_where_it_is_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    filled(path)
+    content = bytearray(path.read_bytes())
+    at = int(len(content) * share)
+    content[at : at + 5_000] = np.random.default_rng(3).bytes(5_000)
+    path.write_bytes(content)
+    monkeypatch.setattr("grader.store._CHECKED_BYTES", len(content) - 1)
+    opened(path).close()
+    assert not path.with_name(path.name + ".damaged").exists()
+    assert checked(path) > 0
+
+
+def test_what_is_noted_as_whole_is_whole_for_whoever_starts_next(path: Path) -> None:
+    with opened(path) as store:
+        assert not store.is_whole("a bank")
+        store.note_whole("a bank")
+        store.note_whole("a bank")
+    with opened(path) as store:
+        assert store.is_whole("a bank")
+        assert not store.is_whole("another bank")
+    with opened(path, "two") as store:
+        assert not store.is_whole("a bank"), "another encoder has other vectors"
+
+
+def test_nothing_is_whole_in_a_file_that_is_damaged_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(path)
+    with opened(path) as store:
+        store.note_whole("a bank")
+    with sqlite3.connect(path) as connection:
+        page = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'whole'").fetchone()[0]
+    connection.close()
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * 4_096 : page * 4_096] = b"\xa5" * 4_096
+    path.write_bytes(content)
+    monkeypatch.setattr("grader.store._CHECKED_BYTES", 0)
+    with opened(path) as store:
+        assert not store.is_whole("a bank")
+        assert len(store) == 0
+
+
+def test_a_store_of_an_older_version_goes_on_with_what_it_has(path: Path) -> None:
+    filled(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE whole")
+    connection.close()
+    assert checked(path) == 0
