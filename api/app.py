@@ -53,7 +53,7 @@ from api.storage import migrations
 from api.storage.database import Database, parse_url
 from api.usage import UsageLedger
 from api.webhooks.sending import Sender
-from grader import Grader, ItemBank
+from grader import Grader, ItemBank, open_bank
 from grader.cores import keep_products_on_one_core
 
 if TYPE_CHECKING:
@@ -125,9 +125,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[State]:
-    """Read the bank, which takes a third of a second and stops the server if it fails; load the grader in the background."""
+    """Open the bank, which takes a third of a second and stops the server if it fails; load the grader in the background."""
     settings: Settings = app.state.settings
-    bank = ItemBank.from_directory(settings.bank_dir)
+    bank = open_bank(settings.bank_dir, home=settings.home)
     database = open_database(settings)
     rates = Rates(settings.rate_limit_storage.get_secret_value())
     with (
@@ -209,8 +209,12 @@ def _load_grader(settings: Settings, bank: ItemBank, metrics: Metrics) -> Grader
 
 def _long_answer(bank: ItemBank) -> str:
     """Return a text of several windows, so that what the longest one needs is loaded and has its memory."""
-    texts = [reference.text for item in bank for reference in item.reference_answers]
-    return " ".join(texts)[:_LONG_CHARS]
+    text = ""
+    for item in bank:
+        text += "".join(f"{reference.text} " for reference in item.reference_answers)
+        if len(text) >= _LONG_CHARS:
+            break
+    return text[:_LONG_CHARS]
 
 
 def _start_worker(

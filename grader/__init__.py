@@ -3,10 +3,12 @@
 from grader.agreement import adjacent_agreement, exact_agreement, qwk, rmse
 from grader.bank import ItemBank, MarkedResponse, checksums, default_bank_dir
 from grader.calibration import MAX_MARKS, MIN_MARKS, Calibration, calibrate, suggest, with_calibration
+from grader.compiled import open_bank
 from grader.cross_validation import AgreementFigures, CalibrationReport, cross_validate
 from grader.encoders import Encoder, OnnxEncoder, SentenceTransformerEncoder
 from grader.errors import (
     CalibrationError,
+    CompiledBankError,
     EncoderError,
     FileProblem,
     GraderError,
@@ -53,6 +55,7 @@ __all__ = [
     "Calibration",
     "CalibrationError",
     "CalibrationReport",
+    "CompiledBankError",
     "Difficulty",
     "EmbeddingStore",
     "Encoder",
@@ -100,6 +103,7 @@ __all__ = [
     "exact_agreement",
     "group_answers",
     "mark_from_score",
+    "open_bank",
     "qwk",
     "read_items",
     "rmse",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class GraderError(Exception):
@@ -38,6 +39,15 @@ class InvalidBankError(GraderError):
         lines = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(f"The bank has {len(problems)} problem(s):\n{lines}")
         self.problems = tuple(problems)
+
+
+class CompiledBankError(GraderError):
+    """The compiled form of a large bank cannot be read on; the bank's own files may well be right."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} {reason}.")
+        self.path = path
+        self.reason = reason
 
 
 class InvalidAnswerError(GraderError):

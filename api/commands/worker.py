@@ -18,7 +18,7 @@ from api.settings import Settings, TraceSettings
 from api.storage import migrations
 from api.storage.database import Database
 from api.webhooks.sending import Sender
-from grader import Grader, ItemBank
+from grader import Grader, open_bank
 from grader.cli.options import bank_option, bank_path, home_option, home_path
 from grader.cores import keep_products_on_one_core
 
@@ -39,7 +39,7 @@ def worker(database: Database, bank_dir: Path | None, home: Path | None) -> None
     logs.configure(settings.log_level)
     tracing.configure(TraceSettings())
     migrations.make_ready(database)
-    bank = ItemBank.from_directory(bank_path(bank_dir))
+    bank = open_bank(bank_path(bank_dir), home=home_path(home))
     keep_products_on_one_core()
     tune_allocator()
     grader = Grader.from_directory(home_path(home), threads=settings.threads, precision=settings.precision)

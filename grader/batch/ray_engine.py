@@ -43,7 +43,7 @@ class RayWorkers:
 
         Args:
             recipe: How each actor opens the grader; its folder has the same path on every machine.
-            bank: Where item ids are looked up.
+            bank: Where item ids are looked up; each actor gets all of its items.
             workers: How many actors, each on one core; 0 takes as many as the cluster has cores.
             address: Of the cluster's head, such as `10.0.0.1:6379`, or `auto`; None starts a cluster here.
 
@@ -62,7 +62,8 @@ class RayWorkers:
         with closing(recipe.open(threads=1)) as grader:
             self._signature = grader.signature
         self._recipe = recipe
-        self._bank = bank
+        # A large bank is pickled as the name of a file, which other machines do not have.
+        self._bank = ItemBank(version=bank.version, items=tuple(bank), responses={})
         here = {} if address else {"num_cpus": workers or os.cpu_count(), "include_dashboard": False}
         try:
             ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **here)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from grader.cli.options import bank_option, bank_path, json_option, open_bank
+from grader.cli.options import bank_option, bank_path, home_option, json_option, open_bank
 
 
 @click.group()
@@ -18,17 +18,18 @@ def bank() -> None:
 
 @bank.command("list")
 @bank_option
+@home_option
 @json_option
-def list_items(bank_dir: Path | None, *, as_json: bool) -> None:
+def list_items(bank_dir: Path | None, home: Path | None, *, as_json: bool) -> None:
     """List the items by id."""
-    opened = open_bank(bank_dir)
+    opened = open_bank(bank_dir, home)
     if as_json:
         items = [item.model_dump(mode="json") for item in opened]
         click.echo(json.dumps({"version": opened.version, "items": items}, ensure_ascii=False))
         return
     from grader.cli.tables import text_table
 
-    rows = [[item.id, item.topic, item.section, str(item.difficulty), " ".join(item.question.split())] for item in opened]
+    rows = [[head.id, head.topic, head.section, str(head.difficulty), " ".join(head.question.split())] for head in opened.heads]
     click.echo(text_table(["id", "topic", "section", "difficulty", "question"], rows))
     click.echo(f"{len(opened)} items, bank version {opened.version}.", err=True)
 
@@ -36,10 +37,11 @@ def list_items(bank_dir: Path | None, *, as_json: bool) -> None:
 @bank.command("show")
 @click.argument("item_id")
 @bank_option
+@home_option
 @json_option
-def show_item(item_id: str, bank_dir: Path | None, *, as_json: bool) -> None:
+def show_item(item_id: str, bank_dir: Path | None, home: Path | None, *, as_json: bool) -> None:
     """Show the item ITEM_ID, reference answers and key points included."""
-    item = open_bank(bank_dir).get(item_id)
+    item = open_bank(bank_dir, home).get(item_id)
     if as_json:
         click.echo(item.model_dump_json())
         return

@@ -89,7 +89,7 @@ def batch(  # noqa: PLR0917 click passes every option by name
     from grader.batch import BatchReport, GraderRecipe, grade_file
     from grader.cli.progress import progress_bar
 
-    bank = open_bank(bank_dir)
+    bank = open_bank(bank_dir, home)
     started = time.monotonic()
     if engine == "local" and not workers:
         workers = (os.cpu_count() or 1) if source.stat().st_size >= _WORKERS_FROM_BYTES else 1

@@ -61,7 +61,7 @@ def calibrate(  # noqa: PLR0917 click passes every option by name
 
     if output.exists() and not force:
         raise click.UsageError(f"{output} is there already; --force replaces it.")
-    table = read_marks(open_bank(bank_dir), marked)
+    table = read_marks(open_bank(bank_dir, home), marked)
     for problem in table.problems:
         click.echo(problem, err=True)
     if not table.rows:

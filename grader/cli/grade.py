@@ -71,7 +71,7 @@ def grade(  # noqa: PLR0917 click passes every option by name
     elif item_id is None:
         raise click.UsageError("Missing argument 'ITEM_ID'.")
     else:
-        item = open_bank(bank_dir).get(item_id)
+        item = open_bank(bank_dir, home).get(item_id)
     text = _read_stdin() if answer is None else answer
     with open_grader(home, calibration, precision) as grader:
         result = grader.grade(item, text)

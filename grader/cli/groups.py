@@ -37,7 +37,7 @@ def groups(
     from grader.cli.tables import text_table
     from grader.groups import GROUP_CLOSENESS, group_answers
 
-    read = read_marks(open_bank(bank_dir), table)
+    read = read_marks(open_bank(bank_dir, home), table)
     for problem in read.problems:
         click.echo(problem, err=True)
     if not read.rows:

@@ -55,11 +55,11 @@ precision_option = click.option(
 )
 
 
-def open_bank(bank_dir: Path | None) -> ItemBank:
-    """Return the bank in a folder, or the shipped one."""
-    from grader.bank import ItemBank
+def open_bank(bank_dir: Path | None, home: Path | None) -> ItemBank:
+    """Return the bank in a folder, or the shipped one; one of many items is kept compiled in the data folder."""
+    from grader import compiled
 
-    return ItemBank.from_directory(bank_path(bank_dir))
+    return compiled.open_bank(bank_path(bank_dir), home=home_path(home))
 
 
 def bank_path(bank_dir: Path | None) -> Path:

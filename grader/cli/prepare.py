@@ -21,7 +21,7 @@ def prepare(home: Path | None, bank_dir: Path | None, *, force: bool) -> None:
     from grader import weights
 
     path = home_path(home)
-    bank = open_bank(bank_dir)
+    bank = open_bank(bank_dir, home)
     if force or not weights.is_prepared(path / "encoder"):
         click.echo("Preparing the encoder; this takes some ten seconds.", err=True)
         weights.prepare(path / "encoder", force=force)

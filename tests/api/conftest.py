@@ -78,7 +78,7 @@ def service(
         return Grader(real_grader.encoder, verifier=real_grader.verifier, store=store, observer=metrics)
 
     monkeypatch.setattr("api.app._load_grader", load)
-    monkeypatch.setattr("api.app.ItemBank.from_directory", lambda _: shipped_bank)
+    monkeypatch.setattr("api.app.open_bank", lambda *_, **__: shipped_bank)
     address = SecretStr(database.url.render_as_string(hide_password=False))
     shared_app.state.settings = settings.model_copy(update={"database_url": address})
     with TestClient(shared_app, LOOPBACK, raise_server_exceptions=False) as client:

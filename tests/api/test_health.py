@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from api.app import create_app
 from api.settings import Settings
 from grader import Grader, InvalidBankError, ItemBank, Observer
+from grader.compiled import _CompiledFile
 from grader.encoders import Precision
 
 OpenClient = Callable[[ASGIApp], TestClient]
@@ -166,6 +167,49 @@ def test_second_start_embeds_nothing(
     with open_client(create_app(settings)) as client:
         until_ready(client)
     assert "0 texts newly embedded" in caplog.text
+
+
+def test_server_of_a_large_bank_reads_items_when_they_are_asked_for(
+    *,
+    settings: Settings,
+    client: TestClient,
+    open_client: OpenClient,
+    until_ready: Callable[[TestClient], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("grader.compiled._MOST_ITEMS_READ", 1)
+    monkeypatch.setattr("grader.grader._PROFILES_KEPT", 10)
+    (tmp_path / "encoder").symlink_to(settings.home / "encoder")
+    for store in settings.home.glob("embeddings-*.sqlite"):
+        shutil.copy(store, tmp_path)
+    own = settings.model_copy(update={"home": tmp_path, "database_url": SecretStr(f"sqlite:///{tmp_path}/x.sqlite")})
+    with open_client(create_app(own)) as first:
+        until_ready(first)
+    parsed: list[tuple[bytes, int]] = []
+    parse = _CompiledFile._parsed
+
+    def counted(file: _CompiledFile, row: tuple[bytes, int], how: Callable[[bytes], Any]) -> Any:
+        parsed.append(row)
+        return parse(file, row, how)
+
+    monkeypatch.setattr(_CompiledFile, "_parsed", counted)
+    monkeypatch.setattr("grader.bank.strict_document", lambda _: pytest.fail("a file of the bank was read"))
+    monkeypatch.setattr("grader.compiled._ITEMS_PER_QUERY", 1)
+    caplog.set_level("INFO", "api")
+    with open_client(create_app(own)) as second:
+        until_ready(second)
+        assert "0 texts newly embedded" in caplog.text
+        # What the first grade of all takes, and no more.
+        assert len(parsed) < 10
+        parsed.clear()
+        for query in ("limit=10", "limit=3&offset=7", "difficulty=easy&limit=5", "q=dropout", "topic=none"):
+            assert second.get(f"/v1/items?{query}").json() == client.get(f"/v1/items?{query}").json()
+        assert second.get("/").status_code == 200
+        assert parsed == []
+        assert second.post("/v1/grades", json=ROW).json() == client.post("/v1/grades", json=ROW).json()
+        assert len(parsed) == 1
 
 
 def test_broken_bank_stops_the_start_and_names_the_file(settings: Settings, open_client: OpenClient, tmp_path: Path) -> None:
