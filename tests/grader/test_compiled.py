@@ -191,6 +191,20 @@ def test_banks_of_two_folders_have_two_files(folder: Path, home: Path, tmp_path:
     assert len(list(home.iterdir())) == 2
 
 
+def test_any_name_will_do_for_the_folder_of_compiled_banks(folder: Path, tmp_path: Path, reads: list[str]) -> None:
+    home = tmp_path / "what? #1 50%20 ü"
+    for _ in range(2):
+        assert len(open_bank(folder, home=home)) == 2
+    assert len(reads) == 2
+
+
+def test_a_link_to_a_folder_is_the_folder(folder: Path, home: Path, tmp_path: Path, reads: list[str]) -> None:
+    (tmp_path / "link").symlink_to(folder)
+    open_bank(folder, home=home)
+    assert len(open_bank(tmp_path / "link", home=home)) == 2
+    assert len(reads) == 2
+
+
 def test_a_broken_bank_has_every_problem_reported_and_leaves_nothing(home: Path) -> None:
     with pytest.raises(InvalidBankError) as read:
         ItemBank.from_directory(BANKS / "broken")
