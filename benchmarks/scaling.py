@@ -3,14 +3,18 @@
     python -m benchmarks.scaling [--rows N ...] [--bank N ...] [--words N] [--engine local ray] [--json FILE]
 
 Rows are drawn from 5,000 distinct answers, so larger tables repeat them; every chunk of 32 rows is encoded anew. Memory is the
-most that the command and its processes held together, pages that they share counted once (Linux's proportional set size). Larger
-banks hold the shipped items under other ids, with another question each.
+most that the command and its processes held together, pages that they share counted once (Linux's proportional set size).
+
+A bank of N items is a folder with the shipped ones under other ids, with another question each. Its first start reads and embeds
+it; then a start until the first grade, as a server goes about it but without what it imports, the time until `grader serve` is
+ready, and its memory then. Grades are of a hundred items: the first one of each, which makes its profile, and those that follow.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,14 +25,17 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import yaml
 from platformdirs import user_cache_path
 
-from benchmarks.measuring import answers, family_mb, keep, show
-from grader import Grader, ItemBank, default_bank_dir
+from benchmarks.measuring import answers, family_mb, keep, resident_mb, served, show
+from grader import Grader, ItemBank, default_bank_dir, open_bank
 from grader.encoders import DEFAULT_PRECISION
 
 _DISTINCT = 5_000
 _LOOK_S = 0.5
+# Times that each item is graded: once anew, and then by the profile that was made.
+_TURNS = 4
 
 
 def main() -> None:
@@ -54,8 +61,12 @@ def main() -> None:
     columns = ["rows", "processes", "engine", "seconds", "rows/s", "MB at most"]
     show(f"`grader batch`, {arguments.words} words, {arguments.precision}", columns, rows)
     grown = [_with_bank(bank, arguments.home, n) for n in arguments.bank]
-    show("Banks", ["items", "first embedding s", "start s", "grade ms"], grown)
-    keep(arguments.json, {"rows": [dict(zip(columns, row, strict=True)) for row in rows], "banks": grown})
+    of_banks = ["items", "first start s", "start s", "server ready s", "server MB", "first grade ms", "grade ms"]
+    show("Banks", of_banks, grown)
+    tables = {"rows": (columns, rows), "banks": (of_banks, grown)}
+    keep(
+        arguments.json, {name: [dict(zip(titles, row, strict=True)) for row in table] for name, (titles, table) in tables.items()}
+    )
 
 
 def _batch(  # noqa: PLR0917 one row of the table
@@ -81,32 +92,61 @@ def _batch(  # noqa: PLR0917 one row of the table
     return [count, workers, engine, seconds, count / seconds, most]
 
 
-def _with_bank(bank: ItemBank, home: Path, count: int) -> Sequence[Any]:
-    """Return the figures of a bank of so many items: until it is embedded, until it can be graded against, and a grade."""
-    shipped = list(bank)
-    items = []
+def _with_bank(bank: ItemBank, home: Path, count: int) -> list[Any]:
+    """Return the row of a bank of so many items."""
+    answer = bank.items[0].reference_answers[0].text
+    with tempfile.TemporaryDirectory() as name:
+        folder, own_home = Path(name) / "bank", Path(name) / "home"
+        _write_bank(bank, folder, count)
+        own_home.mkdir()
+        (own_home / "encoder").symlink_to(home.resolve() / "encoder")
+        began = time.perf_counter()
+        _started(folder, own_home)[1].close()
+        first_start = time.perf_counter() - began
+        began = time.perf_counter()
+        opened, grader = _started(folder, own_home)
+        grader.grade(opened.items[0], answer)
+        start = time.perf_counter() - began
+        ids = [head.id for head in opened.heads[1 :: max(1, count // 100)][:100]]
+        took = [
+            _grade_ms(grader, opened, [(item_id, f"{turn} {number} {answer}") for number, item_id in enumerate(ids)])
+            for turn in range(_TURNS)
+        ]
+        grader.close()
+        began = time.perf_counter()
+        command = [sys.executable, "-m", "grader", "serve", "--bank", str(folder), "--home", str(own_home)]
+        with served(command, "/readyz") as (_, pid):
+            ready = time.perf_counter() - began
+            memory = resident_mb(pid)["all"]
+    return [count, first_start, start, ready, memory, took[0], statistics.median(took[1:])]
+
+
+def _write_bank(bank: ItemBank, folder: Path, count: int) -> None:
+    folder.mkdir()
+    (folder / "VERSION").write_text("1\n", encoding="utf-8")
+    texts = [
+        yaml.dump(item.model_dump(mode="json") | {"id": "ID", "question": f"(NUMBER) {item.question}"}, Dumper=yaml.CSafeDumper)
+        for item in bank
+    ]
     for n in range(count):
-        item = shipped[n % len(shipped)]
-        items.append(item.model_copy(update={"id": f"item-{n}", "question": f"({n}) {item.question}"}))
+        text = texts[n % len(texts)].replace("id: ID\n", f"id: item-{n}\n").replace("(NUMBER)", f"({n})")
+        (folder / f"item-{n}.item.yaml").write_text(text, encoding="utf-8")
+
+
+def _started(folder: Path, home: Path) -> tuple[ItemBank, Grader]:
+    """Open a bank and a grader that has embedded it, as a server does when it starts."""
+    bank = open_bank(folder, home=home)
+    grader = Grader.from_directory(home, prepare=False)
+    grader.embed(bank)
+    return bank, grader
+
+
+def _grade_ms(grader: Grader, bank: ItemBank, rows: Sequence[tuple[str, str]]) -> float:
+    """Return the milliseconds for an answer in the mean, each item looked up by its id."""
     began = time.perf_counter()
-    with_store = Grader.from_directory(home)
-    with_store.embed(items)
-    embedded = time.perf_counter() - began
-    with_store.close()
-    began = time.perf_counter()
-    grader = Grader.from_directory(home)
-    answer = shipped[0].reference_answers[0].text
-    grader.grade(items[0], answer)
-    start = time.perf_counter() - began
-    chosen = items[:: max(1, count // 100)][:100]
-    for item in chosen:
-        grader.grade(item, answer)
-    began = time.perf_counter()
-    for n, item in enumerate(chosen):
-        grader.grade(item, f"{n} {answer}")
-    took = (time.perf_counter() - began) / len(chosen) * 1000
-    grader.close()
-    return [count, embedded, start, took]
+    for item_id, answer in rows:
+        grader.grade(bank.get(item_id), answer)
+    return (time.perf_counter() - began) / len(rows) * 1000
 
 
 if __name__ == "__main__":
