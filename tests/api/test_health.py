@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from api.app import create_app
 from api.settings import Settings
 from grader import Grader, InvalidBankError, ItemBank, Observer
-from grader.compiled import _CompiledFile
+from grader.compiled_file import CompiledFile
 from grader.encoders import Precision
 
 OpenClient = Callable[[ASGIApp], TestClient]
@@ -188,13 +188,13 @@ def test_server_of_a_large_bank_reads_items_when_they_are_asked_for(
     with open_client(create_app(own)) as first:
         until_ready(first)
     parsed: list[tuple[bytes, int]] = []
-    parse = _CompiledFile._parsed
+    parse = CompiledFile._parsed
 
-    def counted(file: _CompiledFile, row: tuple[bytes, int], how: Callable[[bytes], Any]) -> Any:
+    def counted(file: CompiledFile, row: tuple[bytes, int], how: Callable[[bytes], Any]) -> Any:
         parsed.append(row)
         return parse(file, row, how)
 
-    monkeypatch.setattr(_CompiledFile, "_parsed", counted)
+    monkeypatch.setattr(CompiledFile, "_parsed", counted)
     monkeypatch.setattr("grader.bank.strict_document", lambda _: pytest.fail("a file of the bank was read"))
     monkeypatch.setattr("grader.compiled._ITEMS_PER_QUERY", 1)
     caplog.set_level("INFO", "api")

@@ -382,7 +382,7 @@ def test_threads_share_a_bank(large_bank: CompiledBank, shipped_bank: ItemBank) 
 
 
 def test_only_items_that_were_asked_for_last_are_kept(monkeypatch: pytest.MonkeyPatch, folder: Path, home: Path) -> None:
-    monkeypatch.setattr("grader.compiled._ITEMS_KEPT", 1)
+    monkeypatch.setattr("grader.compiled_file._ITEMS_KEPT", 1)
     opened = open_bank(folder, home=home)
     gravity = opened.get("gravity")
     assert opened.get("gravity") is gravity
