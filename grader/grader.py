@@ -33,7 +33,7 @@ from grader.observing import Cache, Nobody, Observer
 from grader.profiles import ItemProfile, TextProfile, item_passages, item_texts, passages, profile_item, profile_text
 from grader.reading import PackedWords, Words
 from grader.results import Flag, GradingResult, Interval
-from grader.scoring import ScoringModel, default_scoring_model, grade_from_mark, mark_from_score, rounded
+from grader.scoring import ScoringModel, default_scoring_model, grade_from_mark, last_word, mark_from_score, rounded
 from grader.signs import notice
 from grader.store import EmbeddingStore
 from grader.text import Passage, normalise
@@ -307,9 +307,8 @@ class Grader:
         # A reference word for word is right, whatever is weighed.
         if authored and self._model.trees.names and not _is_reference(measured):
             numbers = fused_evidence(evidence, matching, made=score, factor=signs.factor)
-            fused = score if numbers is None else self._model.fuse(numbers, made=score)
-            # Where a sign has capped it, the score can only fall.
-            score = fused if signs.ceiling == 1.0 else min(score, fused)
+            if numbers is not None:
+                score = last_word(self._model.trees.predict(numbers), score, is_capped=signs.ceiling < 1.0)
         score = rounded(score)
         if authored and self._model.is_doubtful(doubts(answer, evidence, matching, score)):
             signs = replace(signs, review_reasons=(*signs.review_reasons, _DOUBTFUL))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
@@ -31,7 +30,7 @@ _UPHELD_FULL = 0.40
 _CONTRADICTED_COST = 0.70
 # Of the last word; the score that was made has the rest. With more, failing answers in frames that sound sure pass more often
 # than without trees; see docs/adr/0041.
-TREES_SHARE = 0.7
+_TREES_SHARE = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,10 +124,6 @@ class ScoringModel:
         made = sum(c * value for c, value in zip(self.judged_coefficients, evidence, strict=True)) + self.judged_intercept
         return min(1.0, max(0.0, made)) * upheld_factor(upheld)
 
-    def fuse(self, numbers: Sequence[float], *, made: float) -> float:
-        """Return the last word on an answer, in [0, 1], from the numbers of `grader.fusion` and the score made so far."""
-        return min(1.0, max(0.0, TREES_SHARE * self.trees.predict(numbers) + (1.0 - TREES_SHARE) * made))
-
     def is_doubtful(self, doubts: tuple[float, ...]) -> bool:
         """Tell whether a score is among the fifth that is likeliest to be far from a person's; see `grader.doubt`."""
         return sum(c * d for c, d in zip(self.doubt_coefficients, doubts, strict=True)) > self.doubt_line
@@ -143,6 +138,15 @@ def blended(said: float, keyword_coverage: float) -> float:
     Round shares near the best of fifteen that were tried on the dev split, and not fitted; see docs/adr/0013.
     """
     return (said + keyword_coverage) / 2
+
+
+def last_word(of_trees: float, made: float, *, is_capped: bool = False) -> float:
+    """Return the score of an answer, in [0, 1], from what trees make of it and what blend and signs have made.
+
+    Where a sign has capped that, it can only fall.
+    """
+    fused = min(1.0, max(0.0, _TREES_SHARE * of_trees + (1.0 - _TREES_SHARE) * made))
+    return min(made, fused) if is_capped else fused
 
 
 def upheld_factor(upheld: float) -> float:

@@ -21,6 +21,7 @@ from grader import (
     default_scoring_model,
 )
 from grader.fusion import DIRECTIONS
+from grader.scoring import last_word
 
 MODEL = default_scoring_model()
 SHARES = st.floats(0, 1)
@@ -105,7 +106,7 @@ def test_more_covered_and_less_contradicted_never_lowers_the_blend(
 def test_the_last_word_goes_in_the_direction_of_each_number(numbers: list[float], name: str, value: float) -> None:
     place = list(DIRECTIONS).index(name)
     less, more = sorted((numbers[place], value))
-    low, high = (MODEL.fuse([*numbers[:place], each, *numbers[place + 1 :]], made=0.5) for each in (less, more))
+    low, high = (last_word(MODEL.trees.predict([*numbers[:place], each, *numbers[place + 1 :]]), 0.5) for each in (less, more))
     assert 0 <= min(low, high) <= max(low, high) <= 1
     assert low <= high if DIRECTIONS[name] > 0 else low >= high
 

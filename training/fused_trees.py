@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from grader import Grader, Item, ItemBank, ScoringModel
 from grader.fusion import DIRECTIONS, FUSED_NAMES, fused_evidence
-from grader.scoring import TREES_SHARE
+from grader.scoring import last_word
 from grader.text import sentences
 from grader.trees import NO_TREES, Leaf, Split, Trees
 from training import rewrites
@@ -43,6 +43,7 @@ _STEPS_TO_OTHERS = (7, 13)
 # Of the sentences of a dressed answer; the others stand beside a denial.
 _HEDGED = 0.5
 _DECIMALS = 6
+_MADE = FUSED_NAMES.index("made")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,10 @@ class FusedRows:
     weights: FloatArray
     items: npt.NDArray[np.str_]
     kinds: npt.NDArray[np.str_]
+
+    def where(self, kept: npt.NDArray[np.bool_]) -> FusedRows:
+        """Return the rows of a mask."""
+        return FusedRows(**{each.name: getattr(self, each.name)[kept] for each in fields(self)})
 
 
 def fused_rows(model: ScoringModel, grader: Grader, banks: Sequence[ItemBank], *, split: str = "dev") -> FusedRows:
@@ -88,9 +93,8 @@ def fused_rows(model: ScoringModel, grader: Grader, banks: Sequence[ItemBank], *
         numbers = fused_evidence(appraised.evidence, appraised.matching, made=appraised.score, factor=appraised.signs.factor)
         if numbers is not None:
             found.append((numbers, appraised.signs.ceiling < 1.0, score, weight, item.id, kind))
-    columns = [np.array(column) for column in zip(*found, strict=True)]
-    names = ("numbers", "capped", "scores", "weights", "items", "kinds")
-    return FusedRows(**dict(zip(names, columns, strict=True)))
+    columns = (np.array(column) for column in zip(*found, strict=True))
+    return FusedRows(**dict(zip((each.name for each in fields(FusedRows)), columns, strict=True)))
 
 
 def fit_trees(rows: FusedRows) -> Trees:
@@ -123,16 +127,11 @@ def left_out_predictions(rows: FusedRows, *, folds: int) -> FloatArray:
     found = np.zeros(len(of_rows))
     for fold in range(folds):
         kept = of_rows != fold
-        trees = fit_trees(
-            FusedRows(
-                **{name: getattr(rows, name)[kept] for name in ("numbers", "capped", "scores", "weights", "items", "kinds")}
-            )
-        )
+        trees = fit_trees(rows.where(kept))
         for at in np.flatnonzero(~kept):
-            found[at] = trees.predict(rows.numbers[at].tolist())
-    made = rows.numbers[:, FUSED_NAMES.index("made")]
-    found = TREES_SHARE * found + (1 - TREES_SHARE) * made
-    return np.where(rows.capped, np.minimum(made, found), found).clip(0.0, 1.0)
+            numbers = rows.numbers[at].tolist()
+            found[at] = last_word(trees.predict(numbers), numbers[_MADE], is_capped=bool(rows.capped[at]))
+    return found
 
 
 def _worthless(items: Sequence[Item]) -> list[tuple[Item, str]]:

@@ -26,6 +26,8 @@ from grader.encoders import Precision
 
 OpenClient = Callable[[ASGIApp], TestClient]
 ROW = {"item_id": "dropout", "candidate_answer": "Random neurons are switched off."}
+# Other C libraries manage memory by other rules, and say nothing of it.
+of_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
 
 
 def test_ready_server_says_so(client: TestClient) -> None:
@@ -92,7 +94,7 @@ def test_server_leaves_what_is_loaded_out_of_collections() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout == "True\n"
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no arenas")
+@of_glibc
 @pytest.mark.parametrize(("first", "arenas"), [("tune_allocator()", 1), ("pass", 5)])
 def test_threads_of_a_server_take_memory_from_one_place(first: str, arenas: int) -> None:
     # In a process of its own, as above. The C library prints what it has, an element for each arena.
@@ -118,7 +120,7 @@ libc.fflush(file)
     assert run.stdout.count("<heap nr=") == arenas
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries go by other rules")
+@of_glibc
 @pytest.mark.parametrize(("first", "blocks"), [("tune_allocator()", 1), ("pass", 0)])
 def test_large_blocks_of_a_server_go_back_to_the_system(first: str, blocks: int, tmp_path: Path) -> None:
     # Once a larger block has gone, the C library would keep those of its size.

@@ -8,9 +8,6 @@ import pickle
 import shutil
 import sqlite3
 import stat
-import subprocess
-import sys
-import textwrap
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +33,7 @@ from grader.encoders import FloatArray
 from grader.reading import PackedWords
 from grader.strict_yaml import strict_document
 from grader.text import Passage
+from tests.child_processes import run_together
 
 BANKS = Path(__file__).parent.parent / "data" / "banks"
 GRAVITY = Path("physics") / "gravity.item.yaml"
@@ -318,23 +316,7 @@ def test_processes_that_start_together_leave_a_whole_file(folder: Path, home: Pa
                 for file in Path(sys.argv[2]).glob("*.sqlite"):
                     file.unlink(missing_ok=True)
     """
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(code), str(folder), str(home), part],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for part in ("reads", "removes")
-    ]  # fmt: skip
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in processes:
-        _, errors = process.communicate(timeout=60)
-        assert (process.returncode, errors) == (0, "")
+    run_together(code, [(str(folder), str(home), part) for part in ("reads", "removes")])
     assert same(open_bank(folder, home=home), ItemBank.from_directory(folder))
     assert compiled_file(home).suffix == ".sqlite"
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-import subprocess
-import sys
-import textwrap
 import unicodedata
 from pathlib import Path
 
@@ -17,6 +14,7 @@ import pytest
 from grader import EmbeddingStore, Gradable, Grader, InvalidBankError, ItemBank, ReferenceAnswer
 from grader.lexical import Phrase, WordIndex
 from grader.text import Passage, stem, words
+from tests.child_processes import run_together
 
 BANKS = Path(__file__).parent.parent / "data" / "banks"
 CODE = """
@@ -43,22 +41,7 @@ def test_processes_that_start_together_leave_the_store_whole(tmp_path: Path, con
         path = tmp_path / f"vectors-{attempt}.sqlite"
         if content is not None:
             path.write_bytes(content)
-        processes = [
-            subprocess.Popen(
-                [sys.executable, "-c", textwrap.dedent(CODE), str(path)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            )
-            for _ in range(3)
-        ]  # fmt: skip
-        for process in processes:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-        for process in processes:
-            assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        outcomes = [(process.communicate(timeout=60)[1], process.returncode) for process in processes]
-        assert outcomes == [("", 0)] * 3
+        run_together(CODE, [(str(path),)] * 3)
         with EmbeddingStore(path, signature="one", dimension=4) as store:
             assert len(store) == 300
 

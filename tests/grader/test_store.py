@@ -16,6 +16,7 @@ from grader import EmbeddingStore, Gradable, Grader, OnnxEncoder, ReferenceAnswe
 from grader.encoders import FloatArray
 from grader.reading import PackedWords, Reading
 from grader.text import Passage
+from tests.child_processes import run_together
 
 DIMENSION = 4
 PASSAGES = [Passage.whole(f"text {number}") for number in range(2_000)]
@@ -283,23 +284,7 @@ def test_processes_that_work_on_one_store_together_leave_it_whole(path: Path) ->
                 assert (vectors == make(texts[at:at + 100])).all()
     """
     opened(path).close()
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(code), str(path), seed],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for seed in ("1", "2", "3")
-    ]  # fmt: skip
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in processes:
-        _, errors = process.communicate(timeout=60)
-        assert (process.returncode, errors) == (0, "")
+    run_together(code, [(str(path), seed) for seed in ("1", "2", "3")])
     assert checked(path) == 0
 
 

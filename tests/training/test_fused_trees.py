@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from grader.fusion import DIRECTIONS, FUSED_NAMES
@@ -35,7 +37,7 @@ def test_trees_never_go_against_the_direction_of_a_number() -> None:
     # The scores fall with what is said here: no tree may learn that.
     rows = made_rows()
     said = FUSED_NAMES.index("said")
-    trees = fit_trees(FusedRows(**{**{n: getattr(rows, n) for n in rows.__slots__}, "scores": 1 - rows.numbers[:, said]}))
+    trees = fit_trees(replace(rows, scores=1 - rows.numbers[:, said]))
     for row in rows.numbers[:100].tolist():
         values = [trees.predict([*row[:said], value, *row[said + 1 :]]) for value in (0.0, 0.3, 0.6, 1.0)]
         assert values == sorted(values)
