@@ -22,6 +22,7 @@ from platformdirs import user_cache_path
 from sentence_transformers import SentenceTransformer, util
 
 from benchmarks.measuring import Row, answers, keep, show
+from benchmarks.naive_service import use_all_cores
 from grader import Grader, ItemBank, OnnxEncoder, default_bank_dir
 from grader.encoders import Precision, open_session
 from grader.text import Passage
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=os.environ.get("GRADER_HOME") or user_cache_path("grader", appauthor=False))
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    use_all_cores()
     bank = ItemBank.from_directory(default_bank_dir())
     ways = _ways(Path(arguments.home), bank)
     for way in ways.values():

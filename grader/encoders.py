@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grader.errors import EncoderError
-from grader.reading import Reading, TokenWord, Window, Words, rarities, windows
+from grader.reading import Reading, TextReader, Window, Words
 from grader.text import Passage, normalise
 
 if TYPE_CHECKING:
@@ -99,13 +99,13 @@ class OnnxEncoder:
         cores = threads or os.cpu_count() or 1
         graph = model_dir / ("model.onnx" if precision == "fp32" else "model-int8.onnx")
         try:
-            self._session = open_session(graph, cores=cores)
+            self._session = open_session(graph, cores=cores if precision == "fp32" else 1)
             self._tokenizer = Tokenizer.from_file(str(model_dir / "tokenizer.json"))
         except Exception as error:
             raise EncoderError(f"The prepared model in {model_dir} cannot be loaded: {error}") from error
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self._rarities = rarities(self._tokenizer)
+        self._reader = TextReader(self._tokenizer, max_tokens=self._max_tokens, dimension=self._dimension)
         self._pool = ThreadPoolExecutor(cores, thread_name_prefix="encoder")
 
     @property
@@ -129,19 +129,30 @@ class OnnxEncoder:
 
     def encode(self, passages: Sequence[Passage]) -> FloatArray:
         """Return unit vectors, shape `(len(passages), dimension)`, float32. No passage gives shape `(0, dimension)`."""
-        planned, _ = windows(passages, self._tokenizer, self._max_tokens, with_words=False)
-        return _assembled(planned, self._pooled(planned), {}, self._rarities, shape=(len(passages), self._dimension)).vectors
+        return self._read(passages, with_words=False).vectors
 
     def read(self, passages: Sequence[Passage]) -> Reading:
         """Return unit vectors as `encode` does, and the words of every text that a passage stands in."""
-        planned, words = windows(passages, self._tokenizer, self._max_tokens, with_words=True)
-        return _assembled(planned, self._pooled(planned), words, self._rarities, shape=(len(passages), self._dimension))
+        return self._read(passages, with_words=True)
 
-    def _pooled(self, planned: Sequence[Window]) -> Iterable[FloatArray]:
-        """Return the vectors of each pass, in their order."""
+    def _read(self, passages: Sequence[Passage], *, with_words: bool) -> Reading:
+        texts = _places_of_texts(passages)
         run = partial(_run, self._session)
-        # A lone run need not go by way of the pool.
-        return map(run, planned) if len(planned) == 1 else self._pool.map(run, planned)
+
+        def each_alone(planned: Sequence[Window]) -> Iterable[FloatArray]:
+            return map(run, planned)
+
+        def side_by_side(planned: Sequence[Window]) -> Iterable[FloatArray]:
+            # A lone run need not go by way of the pool.
+            return map(run, planned) if len(planned) == 1 else self._pool.map(run, planned)
+
+        if len(texts) == 1:
+            found = [self._reader.read(text, places, side_by_side, with_words=with_words) for text, places in texts.items()]
+        else:
+            # A text is cut into tokens while others are run.
+            read = partial(self._reader.read, run=each_alone, with_words=with_words)
+            found = list(self._pool.map(read, texts.keys(), texts.values()))
+        return _put_together(passages, texts, found, self._dimension)
 
 
 class Once(Generic[T]):
@@ -184,40 +195,27 @@ def open_session(model: Path, *, cores: int) -> InferenceSession:
         raise EncoderError(f"{model} cannot be loaded: {error}") from error
 
 
-def _assembled(
-    planned: Sequence[Window],
-    pooled: Iterable[FloatArray],
-    words: Mapping[str, Sequence[TokenWord]],
-    rarities_: FloatArray,
-    *,
-    shape: tuple[int, int],
-) -> Reading:
-    """Return what the passes gave, put in its places.
+def _places_of_texts(passages: Iterable[Passage]) -> dict[str, list[tuple[int, int]]]:
+    """Return for each text where the passages in it start and end, in their order."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for passage in passages:
+        found.setdefault(passage.context, []).append((passage.start, passage.end))
+    return found
 
-    Args:
-        planned: The passes.
-        pooled: Their vectors, of their passages and then of their words.
-        words: The words of each text, empty where they are not wanted.
-        rarities_: How rare each token is.
-        shape: Of the vectors of all passages.
-    """
-    vectors = np.zeros(shape, dtype=np.float32)
-    of_words = {context: np.zeros((len(found), shape[1]), dtype=np.float32) for context, found in words.items()}
-    for window, found in zip(planned, pooled, strict=True):
-        vectors[window.rows] = found[: len(window.rows)]
-        if window.words:
-            of_words[window.context][window.words] = found[len(window.rows) :]
-    return Reading(
-        vectors=vectors,
-        words={
-            context: Words(
-                texts=tuple(word.text for word in found),
-                rarity=rarities_[[word.rarest for word in found]],
-                vectors=of_words[context],
-            )
-            for context, found in words.items()
-        },
-    )
+
+def _put_together(
+    passages: Sequence[Passage],
+    texts: Iterable[str],
+    found: Iterable[tuple[FloatArray, Words | None]],
+    dimension: int,
+) -> Reading:
+    """Return what was read of each text as what was asked for: a vector for each passage, and words by their text."""
+    of_texts = dict(zip(texts, found, strict=True))
+    next_of = {text: iter(vectors) for text, (vectors, _) in of_texts.items()}
+    vectors = np.zeros((len(passages), dimension), dtype=np.float32)
+    for row, passage in enumerate(passages):
+        vectors[row] = next(next_of[passage.context])
+    return Reading(vectors=vectors, words={text: words for text, (_, words) in of_texts.items() if words is not None})
 
 
 def _run(session: InferenceSession, window: Window) -> FloatArray:
@@ -285,19 +283,23 @@ class SentenceTransformerEncoder:
     def _read(self, passages: Sequence[Passage], *, with_words: bool) -> Reading:
         import torch  # noqa: PLC0415 as heavy as the model that was loaded with it
 
-        tokenizer = self._tokenizer()
-        planned, words = windows(passages, tokenizer, self.max_tokens, with_words=with_words)
-        pooled = []
-        for window in planned:
-            ids = torch.tensor([window.ids])
-            with torch.inference_mode():
-                states = self._model[0]({"input_ids": ids, "attention_mask": torch.ones_like(ids)})["token_embeddings"][0]
-            pooled.append(window.pool(states.numpy()))
-        reading = _assembled(planned, pooled, words, rarities(tokenizer), shape=(len(passages), self.dimension))
+        def run(planned: Sequence[Window]) -> Iterator[FloatArray]:
+            for window in planned:
+                ids = torch.tensor([window.ids])
+                with torch.inference_mode():
+                    states = self._model[0]({"input_ids": ids, "attention_mask": torch.ones_like(ids)})["token_embeddings"][0]
+                yield window.pool(states.numpy())
+
+        reader = TextReader(self._tokenizer(), max_tokens=self.max_tokens, dimension=self.dimension)
+        texts = _places_of_texts(passages)
+        found = [reader.read(text, places, run, with_words=with_words) for text, places in texts.items()]
+        reading = _put_together(passages, texts, found, self.dimension)
         wholes = [row for row, passage in enumerate(passages) if passage.is_whole]
         if wholes:
-            texts = [normalise(passages[row].context) for row in wholes]
-            reading.vectors[wholes] = self._model.encode(texts, batch_size=1, normalize_embeddings=True, show_progress_bar=False)
+            whole_texts = [normalise(passages[row].context) for row in wholes]
+            reading.vectors[wholes] = self._model.encode(
+                whole_texts, batch_size=1, normalize_embeddings=True, show_progress_bar=False
+            )
         return reading
 
     def _tokenizer(self) -> Tokenizer:

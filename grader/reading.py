@@ -7,7 +7,7 @@ token numbers and states: the network itself is the encoder's business.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from grader.text import Passage, normalise
+from grader.text import normalise
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
@@ -93,7 +93,6 @@ class Window:
     `rows` are the positions of its passages among those asked for, `words` those of its words among the text's.
     """
 
-    context: str
     ids: list[int]
     ranges: list[tuple[int, int]] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
@@ -113,46 +112,73 @@ class Window:
         return vectors
 
 
-def windows(
-    passages: Sequence[Passage], tokenizer: Tokenizer, max_tokens: int, *, with_words: bool
-) -> tuple[list[Window], dict[str, list[TokenWord]]]:
-    """Return the passes that passages need, and where it is wanted the words of each of their texts.
+class TextReader:
+    """Reads one text after another: plans the passes of a network, and makes vectors of the states that they give.
 
     One pass for each text, and more for the passages of a text longer than `max_tokens`. Windows start at every half of their
     length, and a passage or word is read in the first one that holds all of it, or in the last one that holds its beginning. So
-    the end of a long answer still counts, and a vector depends on nothing but its text. Of the words `MAX_WORDS` are read.
+    the end of a long answer still counts, and a vector depends on nothing but its text. Safe to use from several threads.
     """
-    by_context: dict[str, list[int]] = {}
-    for row, passage in enumerate(passages):
-        by_context.setdefault(passage.context, []).append(row)
-    markers = tuple(tokenizer.encode("").ids)
-    found: list[Window] = []
-    words: dict[str, list[TokenWord]] = {}
-    for context, rows in by_context.items():
-        ids, ranges, in_text = _tokens(context, [(passages[row].start, passages[row].end) for row in rows], tokenizer)
-        cut = _Cut(context, ids, markers, max_tokens - len(markers))
-        for row, (start, end) in zip(rows, ranges, strict=True):
+
+    def __init__(self, tokenizer: Tokenizer, *, max_tokens: int, dimension: int) -> None:
+        """Take a tokenizer that neither pads nor cuts, how many tokens the network reads, and the length of its states."""
+        self._tokenizer = tokenizer
+        self._dimension = dimension
+        self._markers = tuple(tokenizer.encode("").ids)
+        self._room = max_tokens - len(self._markers)
+        self._rarities = rarities(tokenizer)
+
+    def read(
+        self,
+        context: str,
+        places: Sequence[tuple[int, int]],
+        run: Callable[[Sequence[Window]], Iterable[npt.NDArray[np.float32]]],
+        *,
+        with_words: bool,
+    ) -> tuple[npt.NDArray[np.float32], Words | None]:
+        """Return the vectors of places in a text, shape `(len(places), dimension)`, and its words, the first `MAX_WORDS`.
+
+        Args:
+            context: The text.
+            places: Where each passage starts and ends.
+            run: Returns for each pass what `Window.pool` makes of its states.
+            with_words: Whether to return the words too.
+        """
+        planned, found = self._plan(context, places, with_words=with_words)
+        vectors = np.zeros((len(places), self._dimension), dtype=np.float32)
+        of_words = np.zeros((len(found), self._dimension), dtype=np.float32)
+        for window, pooled in zip(planned, run(planned), strict=True):
+            vectors[window.rows] = pooled[: len(window.rows)]
+            of_words[window.words] = pooled[len(window.rows) :]
+        if not with_words:
+            return vectors, None
+        rarity = self._rarities[[word.rarest for word in found]]
+        return vectors, Words(texts=tuple(word.text for word in found), rarity=rarity, vectors=of_words)
+
+    def _plan(self, context: str, places: Sequence[tuple[int, int]], *, with_words: bool) -> tuple[list[Window], list[TokenWord]]:
+        """Return the passes that places of a text need, and its words where they are wanted."""
+        ids, ranges, in_text = _tokens(context, places, self._tokenizer, with_words=with_words)
+        cut = _Cut(ids, self._markers, self._room)
+        for row, (start, end) in enumerate(ranges):
             # A passage that is all of its text but for outer white space is the text; one without a token has nothing of its own.
             whole = start == end or (start == 0 and end == len(ids))
             window = cut.window(0 if whole else cut.number(start, end))
             window.ranges.append((0, len(window.ids)) if whole else cut.within(start, end))
             window.rows.append(row)
-        if with_words:
-            words[context] = in_text[:MAX_WORDS]
-            for number, word in enumerate(words[context]):
-                window = cut.window(cut.number(word.start, word.end))
-                window.word_ranges.append(cut.within(word.start, word.end))
-                window.words.append(number)
-        found += cut.opened.values()
-    return found, words
+        words = in_text[:MAX_WORDS]
+        for number, word in enumerate(words):
+            window = cut.window(cut.number(word.start, word.end))
+            window.word_ranges.append(cut.within(word.start, word.end))
+            window.words.append(number)
+        return list(cut.opened.values()), words
 
 
 class _Cut:
     """A text's tokens cut into windows, which are opened as they are needed."""
 
-    def __init__(self, context: str, ids: list[int], markers: tuple[int, ...], room: int) -> None:
+    def __init__(self, ids: list[int], markers: tuple[int, ...], room: int) -> None:
         self.opened: dict[int, Window] = {}
-        self._context, self._ids, self._markers, self._room = context, ids, markers, room
+        self._ids, self._markers, self._room = ids, markers, room
         self._stride = room // 2
 
     def number(self, start: int, end: int) -> int:
@@ -165,7 +191,7 @@ class _Cut:
             begin = number * self._stride
             first, last = self._markers
             ids = [first, *self._ids[begin : begin + self._room], last]
-            self.opened[number] = Window(context=self._context, ids=ids)
+            self.opened[number] = Window(ids=ids)
         return self.opened[number]
 
     def within(self, start: int, end: int) -> tuple[int, int]:
@@ -176,9 +202,9 @@ class _Cut:
 
 
 def _tokens(
-    context: str, places: Sequence[tuple[int, int]], tokenizer: Tokenizer
+    context: str, places: Sequence[tuple[int, int]], tokenizer: Tokenizer, *, with_words: bool
 ) -> tuple[list[int], list[tuple[int, int]], list[TokenWord]]:
-    """Return a text's token ids without markers, for each place the range of its tokens, and the text's words.
+    """Return a text's token ids without markers, for each place the range of its tokens, and where wanted the text's words.
 
     The text is cut at every place's ends and the pieces are tokenised one by one: places end at the ends of words, where the
     tokeniser cuts as well, so that together the pieces give the tokens of the whole.
@@ -188,8 +214,8 @@ def _tokens(
     ids: list[int] = []
     at = {0: 0}
     words: list[TokenWord] = []
-    for end, encoding in zip(cuts[1:], tokenizer.encode_batch(pieces, add_special_tokens=False), strict=True):
-        words += _words(encoding, len(ids))
+    for end, encoding in zip(cuts[1:], (tokenizer.encode(piece, add_special_tokens=False) for piece in pieces), strict=True):
+        words += _words(encoding, len(ids)) if with_words else []
         ids += encoding.ids
         at[end] = len(ids)
     return ids, [(at[start], at[end]) for start, end in places], words
