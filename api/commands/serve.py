@@ -13,13 +13,13 @@ import click
 import uvicorn
 
 from api.access import is_loopback
-from api.commands.memory import tune_allocator
 from api.commands.options import explained
 from api.keys import has_keys
 from api.settings import Settings
 from api.storage import migrations
 from api.storage.database import Database, parse_url
 from grader import GraderError
+from grader.allocator import tune_allocator
 from grader.cli.options import bank_option, bank_path, home_option
 
 # Requests in progress are finished when the server is told to stop; longer than this nothing takes.

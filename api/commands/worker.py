@@ -10,7 +10,6 @@ from threading import Event
 import click
 
 from api import logs, tracing
-from api.commands.memory import tune_allocator
 from api.commands.options import with_database
 from api.jobs.work import Work
 from api.metrics import Metrics
@@ -19,6 +18,7 @@ from api.storage import migrations
 from api.storage.database import Database
 from api.webhooks.sending import Sender
 from grader import Grader, open_bank
+from grader.allocator import tune_allocator
 from grader.cli.options import bank_option, bank_path, home_option, home_path
 from grader.cores import keep_products_on_one_core
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -21,6 +21,7 @@ from threading import Thread
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
+from grader.allocator import tune_allocator
 from grader.bank import ItemBank
 from grader.batch.output import Outcome, outcome_json
 from grader.batch.rows import BatchError, Row, Source
@@ -37,6 +38,8 @@ CHUNK_ROWS = 32
 _LONGEST_QUOTED_ID = 100
 # Chunks that wait for each worker while it is at one: enough that it never waits for this process, which reads and writes.
 _CHUNKS_AHEAD = 2
+# Of outcomes that are remembered, some three thousand of sixty-word answers: people write the same short answers again and again.
+_REMEMBERED_CHARACTERS = 10_000_000
 
 
 class GradedRow(NamedTuple):
@@ -72,6 +75,7 @@ class InThisProcess:
         """Take the grader, and the bank in which item ids are looked up."""
         self._grader = grader
         self._bank = bank
+        self._remembered = _Remembered()
 
     @property
     def signature(self) -> str:
@@ -89,16 +93,47 @@ class InThisProcess:
 
     def graded(self, rows: Sequence[Row]) -> list[GradedRow]:
         """Return what becomes of each row, in order: its result, or the sentence that says why there is none."""
-        outcomes: list[Outcome | None] = []
+        outcomes: list[GradedRow | None] = []
         pairs: list[tuple[Item, str]] = []
         for row in rows:
             try:
-                pairs.append(_item_and_answer(self._bank, row))
-                outcomes.append(None)
+                item, answer = _item_and_answer(self._bank, row)
             except (_UngradableRowError, ItemNotFoundError, InvalidAnswerError) as error:
-                outcomes.append(str(error))
+                outcomes.append(_graded_row(str(error)))
+                continue
+            outcomes.append(self._remembered.get(item, answer))
+            if outcomes[-1] is None:
+                pairs.append((item, answer))
         results = iter(self._grader.grade_many(pairs))
-        return [_graded_row(next(results) if outcome is None else outcome) for outcome in outcomes]
+        new = [_graded_row(next(results)) for _ in pairs]
+        for (item, answer), outcome in zip(pairs, new, strict=True):
+            self._remembered.put(item, answer, outcome)
+        made = iter(new)
+        return [next(made) if outcome is None else outcome for outcome in outcomes]
+
+
+class _Remembered:
+    """What became of the answers that were graded last, each to its item; bounded by the length of all outcomes together."""
+
+    def __init__(self) -> None:
+        self._outcomes: OrderedDict[tuple[str, str], GradedRow] = OrderedDict()
+        self._characters = 0
+
+    def get(self, item: Item, answer: str) -> GradedRow | None:
+        key = item.id, answer
+        found = self._outcomes.get(key)
+        if found is not None:
+            self._outcomes.move_to_end(key)
+        return found
+
+    def put(self, item: Item, answer: str, outcome: GradedRow) -> None:
+        key = item.id, answer
+        if key not in self._outcomes:
+            self._characters += len(answer) + len(outcome.outcome)
+        self._outcomes[key] = outcome
+        while self._characters > _REMEMBERED_CHARACTERS:
+            (_, old), gone = self._outcomes.popitem(last=False)
+            self._characters -= len(old) + len(gone.outcome)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +151,7 @@ class GraderRecipe:
             GraderError: If the folder holds no prepared model, or the calibration does not fit.
         """
         keep_products_on_one_core()
+        tune_allocator()
         grader = Grader.from_directory(self.home, prepare=False, threads=threads, precision=self.precision)
         return grader if self.calibration is None else with_calibration(grader, Calibration.from_json(self.calibration))
 

@@ -86,9 +86,11 @@ def batch(  # noqa: PLR0917 click passes every option by name
         raise click.UsageError("--address is for --engine ray.")
     if engine == "ray" and source.suffix.lower() != ".parquet":
         raise click.UsageError("--engine ray reads Parquet, so that every worker can begin anywhere in INPUT.")
+    from grader.allocator import tune_allocator
     from grader.batch import BatchReport, GraderRecipe, grade_file
     from grader.cli.progress import progress_bar
 
+    tune_allocator()
     bank = open_bank(bank_dir, home)
     started = time.monotonic()
     if engine == "local" and not workers:

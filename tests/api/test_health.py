@@ -100,7 +100,7 @@ def test_threads_of_a_server_take_memory_from_one_place(first: str, arenas: int)
     # In a process of its own, as above. The C library prints what it has, an element for each arena.
     program = f"""
 import ctypes, threading
-from api.commands.memory import tune_allocator
+from grader.allocator import tune_allocator
 {first}
 together = threading.Barrier(4)
 def work():
@@ -126,7 +126,7 @@ def test_large_blocks_of_a_server_go_back_to_the_system(first: str, blocks: int,
     # Once a larger block has gone, the C library would keep those of its size.
     program = f"""
 import ctypes, re
-from api.commands.memory import tune_allocator
+from grader.allocator import tune_allocator
 libc = ctypes.CDLL(None)
 libc.malloc.restype = libc.fopen.restype = ctypes.c_void_p
 libc.malloc.argtypes, libc.free.argtypes = [ctypes.c_size_t], [ctypes.c_void_p]

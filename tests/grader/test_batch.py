@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from grader import Grader, ItemBank
+from grader import Gradable, Grader, GradingResult, ItemBank
 from grader.batch import BatchError, grade_file
-from grader.batch.grading import CHUNK_ROWS
+from grader.batch.grading import CHUNK_ROWS, InThisProcess
 from grader.batch.output import SCALAR_COLUMNS, kept_names
-from grader.batch.rows import CsvSource, JsonlSource
+from grader.batch.rows import CsvSource, JsonlSource, Row
 
 ANSWER = "It randomly switches off neurons during training, which reduces overfitting."
 
@@ -71,6 +72,34 @@ def test_jsonl_to_jsonl_is_the_input_line_plus_the_library_s_result(
     assert (report.rows, report.failed, report.resumed_rows) == (len(answers), 0, 0)
     assert report.signature == real_grader.signature
     assert report.needs_review == sum(json.loads(result)["needs_review"] for result in expected)
+
+
+def test_what_is_written_again_and_again_is_graded_once_a_while(
+    real_grader: Grader, shipped_bank: ItemBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    grade_many = real_grader.grade_many
+
+    def counted(pairs: Sequence[tuple[Gradable, str]]) -> list[GradingResult]:
+        asked.extend(answer for _, answer in pairs)
+        return grade_many(pairs)
+
+    monkeypatch.setattr(real_grader, "grade_many", counted)
+    first, second = shipped_bank.items[:2]
+
+    def rows(*texts: str) -> list[Row]:
+        return [Row(values={"item_id": item.id, "candidate_answer": text}) for text in texts for item in (first, second)]
+
+    grading = InThisProcess(real_grader, shipped_bank)
+    before = grading.graded(rows("no idea", "a gradient vanishes"))
+    assert grading.graded(rows("a gradient vanishes", "no idea", "")) == [*before[2:], *before[:2], *grading.graded(rows(""))]
+    assert asked == ["no idea", "no idea", "a gradient vanishes", "a gradient vanishes", "", ""]
+    # Room for the last outcome alone.
+    monkeypatch.setattr("grader.batch.grading._REMEMBERED_CHARACTERS", len(before[0].outcome) + 100)
+    grading.graded(rows("it is learnt"))
+    asked.clear()
+    assert grading.graded(rows("no idea")) == before[:2]
+    assert asked == ["no idea", "no idea"]
 
 
 @pytest.mark.parametrize("kind_in", ["csv", "jsonl", "parquet"])

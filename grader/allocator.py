@@ -1,4 +1,4 @@
-"""How a process that grades for long takes memory from the system and gives it back."""
+"""How a process that grades for long takes memory from the system and gives it back. Whoever owns the process decides."""
 
 from __future__ import annotations
 
