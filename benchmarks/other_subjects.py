@@ -2,14 +2,22 @@
 
     python -m benchmarks.other_subjects [--home DIR]
 
-Twice twenty items, from biology to law, each with sixteen answers, written for this and without sight of the rules. Those in
-`banks_of_other_subjects/dev` were looked at while rules were made; of those in `.../test` nothing but these tables.
+Four sets of items from biology to law, written for this and without sight of the rules. `banks_of_other_subjects/dev` and
+`.../test` have twenty items each, with sixteen answers. The 39 items of `.../dev_2` and the twenty of `.../test_2` have 24
+answers each, of authors who were asked to write right answers in other words and wrong ones in the right words; in `test_2` even
+more so.
+
+The `dev` sets were looked at while rules were made, and are fitted on; of the `test` sets nothing was looked at but these tables.
+
+The second table says what becomes of the key points of `.../dev_2` and `.../test_2` that an answer says, denies, or does neither
+with in a person's opinion (`training.marked_items`).
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +26,13 @@ from platformdirs import user_cache_path
 from benchmarks.accuracy import RIGHT_KINDS
 from grader import Gradable, Grader, ItemBank
 from grader.agreement import auc, pearson
-from grader.results import Flag
+from grader.results import Flag, Verdict
 from grader.scoring import blended
+from training.marked_items import judged_answers
 
 _FOLDER = Path(__file__).with_name("banks_of_other_subjects")
+_BANKS = ("dev", "dev_2", "test", "test_2")
+_BANKS_WITH_VERDICTS = ("dev_2", "test_2")
 _OTHER_KINDS = ("partial", "wrong", "contradiction", "keyword_heap")
 
 
@@ -31,10 +42,13 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=os.environ.get("GRADER_HOME") or user_cache_path("grader", appauthor=False))
     arguments = parser.parse_args()
     grader = Grader.from_directory(Path(arguments.home))
-    print(f"| twenty items, 320 answers | r | RMSE | {' | '.join(_OTHER_KINDS)} | right ones taken for denials |")
+    print(f"| items | r | RMSE | {' | '.join(_OTHER_KINDS)} | right ones taken for denials |")
     print("|---" * (4 + len(_OTHER_KINDS)) + "|")
-    for name in ("dev", "test"):
+    for name in _BANKS:
         print_rows(name, grader, ItemBank.from_directory(_FOLDER / name))
+    print(f"\n| key points | n | {' | '.join(Verdict)} |\n|{'---|' * (2 + len(Verdict))}")
+    for name in _BANKS_WITH_VERDICTS:
+        print_verdicts(name, grader)
 
 
 def print_rows(name: str, grader: Grader, bank: ItemBank) -> None:
@@ -61,6 +75,20 @@ def print_rows(name: str, grader: Grader, bank: ItemBank) -> None:
         figures = [pearson(marks, scores), float(np.sqrt(np.mean((scores - marks) ** 2)))]
         figures += [auc(scores[right], scores[kinds == kind]) for kind in _OTHER_KINDS]
         print(f"| {title} | {' | '.join(f'{figure:.3f}' for figure in figures)} | {hit} |")
+
+
+def print_verdicts(name: str, grader: Grader) -> None:
+    """Print for each verdict of a person's the shares of the grader's verdicts on the same key points."""
+    bank = ItemBank.from_directory(_FOLDER / name)
+    judged = iter(judged_answers(_FOLDER / name))
+    found: dict[str, Counter[Verdict]] = {}
+    for item in bank:
+        for result in grader.grade_many([(item, response.candidate_answer) for response in bank.responses[item.id]]):
+            for match in result.key_points:
+                found.setdefault(next(judged).verdict, Counter())[match.verdict] += 1
+    for verdict, counts in sorted(found.items()):
+        shares = (f"{counts[each] / counts.total():.0%}" for each in Verdict)
+        print(f"| {name}, {verdict} | {counts.total()} | {' | '.join(shares)} |")
 
 
 if __name__ == "__main__":

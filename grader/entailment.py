@@ -1,12 +1,13 @@
-"""How far the sentences of an answer say each key point, or its opposite, by a verifier that reads the two together.
+"""How far an answer says each key point, or its opposite, by a verifier that reads the two together.
 
 Words held against words miss a point that is made in other words or by an example, and take its opposite in its own words for it.
-Each key point is asked of the few sentences that are nearest to it; see docs/adr/0029. Where key points are derived and there are
-several references, what each of these says is asked of the nearest sentence; see docs/adr/0032.
+Each key point is asked of the whole answer, or of the nearest passages of a long one; see docs/adr/0042. Where key points are
+derived and there are several references, what each of these says is asked of the nearest sentence; see docs/adr/0032.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -14,26 +15,34 @@ from typing import NamedTuple
 import numpy as np
 
 from grader.encoders import FloatArray
-from grader.profiles import ItemProfile, TextProfile
-from grader.text import Span, sentences
+from grader.profiles import ItemProfile, KeyPointProfile, TextProfile
+from grader.text import Span, content_stems, sentences
 from grader.verifier import Pair, Relations
 
-# Sentences that each key point is asked of. Of the two nearest ones it costs 6.7 questions an answer; of all of them 9.4, which
-# tells right answers from the others hardly better (docs/adr/0029).
-_SENTENCES = 2
-# So sure a contradiction, with so little said for an entailment, by a sentence this near, denies a key point: no right answer of
-# the dev split and of twenty items of other subjects was hit in a fifth of its points, one contradiction in eight was.
-_CONTRADICTED_FROM = 0.96
+# Passages that each key point is asked of.
+PASSAGES = 2
+# Of a passage: an answer of so many is read in one go, which takes as long as two of its sentences do one by one.
+_PASSAGE_WORDS = 80
+# So sure a contradiction, with so little said for an entailment, with a sentence this near, denies a key point: of those that
+# answers deny in a person's opinion 31 % are hit, of those that they say .3 % (benchmarks/banks_of_other_subjects/dev_2).
+_CONTRADICTED_FROM = 0.95
 _ENTAILED_UP_TO = 0.10
-_CONTRADICTED_SIMILARITY = 0.60
+_CONTRADICTED_SIMILARITY = 0.40
 # A sentence that likelier says a key point than not says what its examples say too.
 _SAID_FROM = 0.50
 # Keeps the share of what is upheld near nothing where next to nothing is said either way.
 _SILENT = 0.05
 
 
+_SET_OFF = re.compile(
+    r"(?:(?<=[.!?]\s)|^)(?:unlike|different(?:ly)? from|in contrast (?:to|with)|contrary to|as opposed to|other than|apart from)"
+    r"\s+([^,.;:!?]{1,80}),\s+",
+    re.IGNORECASE,
+)
+
+
 class Question(NamedTuple):
-    """A sentence of an answer, as a place in it, and how near it is to a key point, which the pair puts beside it."""
+    """What is asked: whether a part of an answer says a statement, its sentence that is nearest to it, and how near that is."""
 
     sentence: Span
     similarity: float
@@ -57,13 +66,38 @@ class Told:
 
 
 def questions_of(item: ItemProfile, answer: TextProfile) -> tuple[tuple[Question, ...], ...]:
-    """Return for each key point what to ask of the sentences nearest to it; nothing where no author wrote the key points."""
+    """Return for each key point what to ask of the passages nearest to it; nothing where no author wrote the key points.
+
+    What an answer is set off from does not belong to what it says where the item knows nothing of it ("Unlike the weather, ..."),
+    and is not shown to the verifier, which might take it for a denial.
+    """
     if item.derived or not answer.clauses:
         return ()
+    within = {part: [part.start <= clause.start < part.end for clause in answer.clauses] for part in passages_of(answer.text)}
+    within = {part: is_in for part, is_in in within.items() if any(is_in)}
     places = _sentence_of_each_clause(answer)
-    return tuple(
-        _nearest(point.vectors @ answer.vectors.T, places, point.key_point.text, _SENTENCES) for point in item.key_points
-    )
+    shown = {part: _without_strangers(part.text, item) for part in within}
+    return tuple(_of_passages(answer, within, shown, places, point) for point in item.key_points)
+
+
+def passages_of(text: str) -> list[Span]:
+    """Return a text in passages of whole sentences and at most `_PASSAGE_WORDS` words, each beginning with the last one's end.
+
+    A longer sentence is a passage of its own.
+    """
+    found: list[list[Span]] = [[]]
+    words = 0
+    for sentence in sentences(text):
+        length = len(sentence.text.split())
+        if found[-1] and words + length > _PASSAGE_WORDS:
+            last = found[-1][-1]
+            words = len(last.text.split())
+            # What it starts with is there for what follows to be understood.
+            found.append([last] if words + length <= _PASSAGE_WORDS else [])
+            words = words if found[-1] else 0
+        found[-1].append(sentence)
+        words += length
+    return [Span(part[0].start, part[-1].end, text[part[0].start : part[-1].end]) for part in found if part]
 
 
 def questions_of_references(item: ItemProfile, answer: TextProfile) -> tuple[tuple[Question, ...], ...]:
@@ -151,6 +185,39 @@ def _sentence_of_each_clause(answer: TextProfile) -> list[Span]:
     found = sentences(answer.text)
     starts = [sentence.start for sentence in found]
     return [found[int(np.searchsorted(starts, clause.start, side="right")) - 1] for clause in answer.clauses]
+
+
+def _of_passages(
+    answer: TextProfile,
+    within: Mapping[Span, Sequence[bool]],
+    shown: Mapping[Span, str],
+    places: Sequence[Span],
+    point: KeyPointProfile,
+) -> tuple[Question, ...]:
+    """Return the questions whether the passages nearest to a key point, by the nearest of their clauses, say it.
+
+    Args:
+        answer: The answer's profile.
+        within: For each passage, which of the answer's clauses are in it.
+        shown: What the verifier is shown of each passage.
+        places: Of which sentence each clause is a part.
+        point: The key point.
+    """
+    by_clause = (point.vectors @ answer.vectors.T).max(axis=0)
+    found = []
+    for part, is_in in within.items():
+        near = int(np.where(is_in, by_clause, -np.inf).argmax())
+        found.append(Question(places[near], float(by_clause[near]), (shown[part], point.key_point.text)))
+    return tuple(sorted(found, key=lambda question: -question.similarity)[:PASSAGES])
+
+
+def _without_strangers(text: str, item: ItemProfile) -> str:
+    """Return a text without what its sentences are set off from, where that shares no word with the item."""
+    if _SET_OFF.search(text) is None:
+        return text
+    known = {stem for statement in item.statements for stem in content_stems(statement.text)}
+    known.update(content_stems("" if item.question is None else item.question.text))
+    return _SET_OFF.sub(lambda found: found[0] if known.intersection(content_stems(found[1])) else "", text)
 
 
 def _nearest(table: FloatArray, places: Sequence[Span], statement: str, count: int) -> tuple[Question, ...]:

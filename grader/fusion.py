@@ -17,6 +17,7 @@ DIRECTIONS = {
     "keyword_coverage": 1,
     "entailed": 1,
     "upheld": 1,
+    "denied": -1,
     "clauses_said": 1,
     "contradicted_share": -1,
     "suspicion": -1,
@@ -40,7 +41,7 @@ def fused_evidence(evidence: Evidence, matching: Matching, *, made: float, facto
         made: The score that blend and signs have made, in [0, 1].
         factor: What the signs alone have left of it, in [0, 1].
     """
-    if matching.entailed is None or matching.upheld is None:
+    if matching.entailed is None or matching.upheld is None or matching.denied is None:
         return None
     return (
         made,
@@ -49,6 +50,7 @@ def fused_evidence(evidence: Evidence, matching: Matching, *, made: float, facto
         matching.keyword_coverage,
         matching.entailed,
         matching.upheld,
+        matching.denied,
         matching.clauses_said,
         matching.contradicted_share,
         matching.suspicion,

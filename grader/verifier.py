@@ -23,7 +23,7 @@ from grader.text import normalise
 Pair = tuple[str, str]
 """What an answer says, and a statement of the item."""
 
-_MAX_TOKENS = 128
+_MAX_TOKENS = 160
 
 
 class Relations(NamedTuple):

@@ -5,9 +5,10 @@
 A cross-encoder over (what the candidate says, a statement of the item) that says entails, neutral or contradicts. It starts from
 the encoder's own weights; the word vectors stay as they are, so that the file holds the layers alone, at half precision.
 
-With `--update-of` the weights of an earlier fit stay as well, and what is fitted and written is an update of low rank. Of what it
-sees three quarters are from `training/statements`, statements of many subjects with answers written to say the same, the
-contrary, or neither, and a quarter is what the earlier fit saw.
+With `--update-of` the weights of an earlier fit stay as well, and what is fitted and written is an update of low rank. Beside
+each batch of pairs it sees one of whole answers with a verdict on each key point, from `training/marked_items`. Of the pairs
+three quarters are from `training/statements`, statements of many subjects with answers written to say the same, the contrary, or
+neither, and a quarter is what the earlier fit saw.
 
 BEETLE and SAF might be fitted on and are not, so that figures on them are figures on sets that no part of the grader has seen.
 """
@@ -18,8 +19,9 @@ import argparse
 import os
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +32,7 @@ from grader import ItemBank, default_bank_dir
 from grader.agreement import auc
 from grader.cross_encoder import CrossEncoder, Relation
 from grader.weights import find_weights
+from training.marked_items import MARKED_ITEMS, Judged, judged_answers, round_of, verdict_loss
 from training.verifier_pairs import (
     Pair,
     bank_questions,
@@ -49,15 +52,19 @@ _UPDATE_HEAD_LEARNING_RATE = 3e-4
 _SEEN_BEFORE = 3
 STATEMENTS = Path(__file__).with_name("statements")
 _BATCH = 32
-_MAX_TOKENS = 128
+# Answers with a verdict, and the pairs beside them.
+_JUDGED_BATCH = 16
+_BATCH_BESIDE_JUDGED = 16
+_MAX_TOKENS = 160
 _MOST_WORDS = 60  # of a pair: clauses are shorter
 _WARM_UP = 0.04
 _PROVENANCE = (
     "Differences from all-MiniLM-L6-v2 (Apache-2.0), fitted by training/fit_verifier.py on SciEntsBank, train (SemEval-2013 "
     "task 7, Dzikovska et al., CC BY-SA 3.0), CANNOT (CC BY-SA 4.0), the negation pairs of Hossain et al. 2020 (MIT), Breaking "
-    "NLI (Glockner et al. 2018, CC BY-SA 4.0), rewrites of these made by rule, the key points of this repository's bank, and the "
-    "statements in training/statements."
+    "NLI (Glockner et al. 2018, CC BY-SA 4.0), rewrites of these made by rule, the key points of this repository's bank, the "
+    "statements in training/statements, and the answers in training/marked_items."
 )
+T = TypeVar("T")
 # Elsewhere a product of 16 bits is made up of many steps and takes thirty times as long as one of 32.
 _HAS_SHORT_PRODUCTS = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
 
@@ -80,12 +87,21 @@ class Batches:
         }
 
     @staticmethod
-    def cut(pairs: Sequence[Pair], rng: random.Random) -> list[list[Pair]]:
+    def cut(pairs: Sequence[Pair], rng: random.Random, *, size: int = _BATCH) -> list[list[Pair]]:
         """Return the pairs in batches of similar length, in any order."""
-        ordered = sorted(pairs, key=lambda p: len(p.premise) + len(p.hypothesis) + rng.random() * 20)
-        batches = [ordered[at : at + _BATCH] for at in range(0, len(ordered), _BATCH)]
-        rng.shuffle(batches)
-        return batches
+        return _cut(pairs, lambda pair: len(pair.premise) + len(pair.hypothesis), size, rng)
+
+    @staticmethod
+    def cut_judged(judged: Sequence[Judged], rng: random.Random) -> list[list[Judged]]:
+        """Return answers with a verdict in batches of similar length, in any order."""
+        return _cut(judged, lambda each: len(each.answer) + len(each.statement), _JUDGED_BATCH, rng)
+
+
+def _cut(things: Sequence[T], length: Callable[[T], int], size: int, rng: random.Random) -> list[list[T]]:
+    ordered = sorted(things, key=lambda thing: length(thing) + rng.random() * 20)
+    batches = [ordered[at : at + size] for at in range(0, len(ordered), size)]
+    rng.shuffle(batches)
+    return batches
 
 
 def main() -> None:
@@ -102,7 +118,7 @@ def main() -> None:
     torch.manual_seed(arguments.seed)
     folder = find_weights()
     model, batches = CrossEncoder(folder), Batches(folder)
-    rounds = _rounds(data_dir, rng)
+    rounds, judged = _rounds(data_dir, rng), None
     if arguments.update_of:
         model.load_packed(arguments.update_of)
         if arguments.start_from:
@@ -110,12 +126,13 @@ def main() -> None:
         else:
             model.begin_update()
         rounds = _rounds_of_an_update(rounds, rng)
+        judged = _rounds_of_judged(rng)
         rates = _UPDATE_LEARNING_RATE, _UPDATE_HEAD_LEARNING_RATE
     else:
         if arguments.start_from:
             model.load_packed(arguments.start_from)
         rates = _LEARNING_RATE, _HEAD_LEARNING_RATE
-    fit(model, batches, rounds, size=arguments.pairs, rng=rng, rate=rates[0], head_rate=rates[1])
+    fit(model, batches, rounds, judged, size=arguments.pairs, rng=rng, rate=rates[0], head_rate=rates[1])
     report(model, batches)
     packed = model.packed_update() if arguments.update_of else model.packed()
     save_file(packed, arguments.output, metadata={"licence": "Apache-2.0", "provenance": _PROVENANCE})
@@ -126,42 +143,69 @@ def fit(
     model: CrossEncoder,
     batches: Batches,
     rounds: Iterator[list[Pair]],
+    judged: Iterator[list[Judged]] | None,
     *,
     size: int,
     rng: random.Random,
     rate: float,
     head_rate: float,
 ) -> None:
-    """Fit on `size` pairs with learning rates that rise to `rate` and `head_rate`, and then fall to nothing."""
+    """Fit on `size` pairs with learning rates that rise to `rate` and `head_rate`, and then fall to nothing.
+
+    Where there are judged answers, a batch of them stands beside each batch of pairs; both weigh the same.
+    """
     backbone = [p for p in model.network.parameters() if p.requires_grad]
     head = [*model.hidden.parameters(), *model.output.parameters()]
     optimiser = torch.optim.AdamW([{"params": backbone}, {"params": head}], lr=rate, weight_decay=0.01)
     model.train()
     start, seen = time.monotonic(), 0
-    losses: list[float] = []
+    losses: list[tuple[float, float]] = []
     queue: list[list[Pair]] = []
+    judged_queue: list[list[Judged]] = []
     while seen < size:
         if not queue:
-            queue = Batches.cut(next(rounds), rng)
+            queue = Batches.cut(next(rounds), rng, size=_BATCH if judged is None else _BATCH_BESIDE_JUDGED)
         pairs = queue.pop()
         done = seen / size
         scale = min(1.0, done / _WARM_UP + 0.01) * (1 - done)
         optimiser.param_groups[0]["lr"] = rate * scale
         optimiser.param_groups[1]["lr"] = head_rate * scale
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_HAS_SHORT_PRODUCTS):
-            logits = model(**batches.encode(pairs))
-        wanted = torch.tensor([int(p.relation) for p in pairs])
-        loss = torch.nn.functional.cross_entropy(logits.float(), wanted, label_smoothing=0.05)
+        loss = torch.nn.functional.cross_entropy(
+            _logits(model, batches, pairs), torch.tensor([int(p.relation) for p in pairs]), label_smoothing=0.05
+        )
         loss.backward()  # type: ignore[no-untyped-call]  # the library has no type for it
+        judged_loss = 0.0
+        if judged is not None:
+            if not judged_queue:
+                judged_queue = Batches.cut_judged(next(judged), rng)
+            of_judged = _loss_of_judged(model, batches, judged_queue.pop())
+            of_judged.backward()  # type: ignore[no-untyped-call]  # as above
+            judged_loss = of_judged.item()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         optimiser.zero_grad()
         seen += len(pairs)
-        losses.append(loss.item())
+        losses.append((loss.item(), judged_loss))
         if len(losses) % 200 == 0:
             speed = seen / (time.monotonic() - start)
-            print(f"{seen:7d} pairs  {speed:5.1f}/s  loss {np.mean(losses[-200:]):.4f}", flush=True)
+            of_pairs, of_answers = np.mean(losses[-200:], axis=0)
+            print(f"{seen:7d} pairs  {speed:5.1f}/s  loss {of_pairs:.4f}  of answers {of_answers:.4f}", flush=True)
     model.eval()
+
+
+def _logits(model: CrossEncoder, batches: Batches, pairs: Sequence[Pair]) -> torch.Tensor:
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_HAS_SHORT_PRODUCTS):
+        logits: torch.Tensor = model(**batches.encode(pairs))
+    return logits.float()
+
+
+def _loss_of_judged(model: CrossEncoder, batches: Batches, judged: Sequence[Judged]) -> torch.Tensor:
+    """Return the mean loss of answers with a verdict, of which each passage is a pair."""
+    counts = [len(each.passages) for each in judged]
+    # The relation of a passage by itself is not known, and not looked at.
+    pairs = [Pair(passage, each.statement, Relation.NEUTRAL) for each in judged for passage in each.passages]
+    probabilities = torch.split(torch.softmax(_logits(model, batches, pairs), dim=-1), counts)
+    return torch.stack([verdict_loss(of_one, each.verdict) for of_one, each in zip(probabilities, judged, strict=True)]).mean()
 
 
 def report(model: CrossEncoder, batches: Batches) -> None:
@@ -189,6 +233,12 @@ def _rounds_of_an_update(before: Iterator[list[Pair]], rng: random.Random) -> It
     for pairs in before:
         written = draw_written(statements, neighbours, rng)
         yield [*written, *rng.sample(pairs, min(len(written) // _SEEN_BEFORE, len(pairs)))]
+
+
+def _rounds_of_judged(rng: random.Random) -> Iterator[list[Judged]]:
+    judged, items = judged_answers(MARKED_ITEMS), ItemBank.from_directory(MARKED_ITEMS).items
+    while True:
+        yield round_of(judged, items, rng)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from grader import Grader, Item, ItemBank, ScoringModel
 from grader.fusion import DIRECTIONS, FUSED_NAMES, fused_evidence
 from grader.scoring import last_word
-from grader.text import sentences
 from grader.trees import NO_TREES, Leaf, Split, Trees
 from training import rewrites
 
@@ -34,7 +33,7 @@ _DEPTH = 4
 _ANSWERS_A_LEAF = 15
 _SHRINKAGE = 1.0
 _SHARE_OF_NUMBERS = 0.5
-# Every marked answer weighs the same; what the others of a bank weigh together, as shares of what its marked ones do.
+# What the other answers of a bank weigh together, as shares of what its marked ones do.
 _REFERENCES_WEIGHT = 0.1
 _WORTHLESS_WEIGHT = 0.2
 _DRESSED_WEIGHT = 0.5
@@ -65,12 +64,22 @@ class FusedRows:
         return FusedRows(**{each.name: getattr(self, each.name)[kept] for each in fields(self)})
 
 
-def fused_rows(model: ScoringModel, grader: Grader, banks: Sequence[ItemBank], *, split: str = "dev") -> FusedRows:
-    """Return what the trees are fitted on: the split's responses of banks, and answers whose mark needs nobody."""
+def fused_rows(
+    model: ScoringModel, grader: Grader, banks: Sequence[ItemBank], *, worth: Sequence[float], split: str = "dev"
+) -> FusedRows:
+    """Return what the trees are fitted on: the split's responses of banks, and answers whose mark needs nobody.
+
+    Args:
+        model: What makes the score that the trees have before them; its own trees are left out.
+        grader: Measures the answers.
+        banks: The items with their responses.
+        worth: How much an answer of each bank weighs.
+        split: Of the responses.
+    """
     scored = Grader(grader.encoder, verifier=grader.verifier, scoring_model=replace(model, trees=NO_TREES))
     rows: list[tuple[Item, str, str, float]] = []
     weights: list[float] = []
-    for bank in banks:
+    for bank, weight_of_bank in zip(banks, worth, strict=True):
         marked = [
             (item, response.candidate_answer, response.kind, response.human_mark / item.max_mark)
             for item in bank
@@ -83,7 +92,7 @@ def fused_rows(model: ScoringModel, grader: Grader, banks: Sequence[ItemBank], *
         parts = ((marked, 1.0), (references, _REFERENCES_WEIGHT), (worthless, _WORTHLESS_WEIGHT), (dressed, _DRESSED_WEIGHT))
         for part, weight in parts:
             rows += part
-            weights += [weight * len(marked) / len(part)] * len(part)
+            weights += [weight_of_bank * weight * len(marked) / len(part)] * len(part)
     found = []
     for (item, _, kind, score), weight, appraised in zip(
         rows, weights, scored.appraise([(item, answer) for item, answer, _, _ in rows]), strict=True
@@ -151,18 +160,8 @@ def _worthless(items: Sequence[Item]) -> list[tuple[Item, str]]:
 
 def _dressed(marked: Sequence[tuple[Item, str, str, float]], rng: random.Random) -> list[tuple[Item, str, str, float]]:
     """Return the same answers in frames that say nothing, with the same scores."""
-    found = []
-    for item, answer, _, score in marked:
-        said = []
-        for span in sentences(answer):
-            topic = rewrites.topic_words(rng.choice(marked)[1], rng)
-            said.append(
-                rewrites.hedge(span.text, rng)
-                if topic is None or rng.random() < _HEDGED
-                else rewrites.contrast(span.text, topic, rng)
-            )
-        found.append((item, " ".join(said), "", score))
-    return found
+    topics = [answer for _, answer, _, _ in marked]
+    return [(item, rewrites.dress(answer, topics, rng, hedged=_HEDGED), "", score) for item, answer, _, score in marked]
 
 
 def _nodes(nodes: npt.NDArray[np.void]) -> tuple[Split | Leaf, ...]:

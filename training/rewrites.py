@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 from functools import cache
 
 from grader.polarity import opposites
-from grader.text import Word, clauses, stem, word_list, words
+from grader.text import Word, clauses, sentences, stem, word_list, words
 
 _AUXILIARIES = re.compile(r"\b(is|are|was|were|can|will|should|would|could|must|may|might)\b(?! not|n['’]t)", re.IGNORECASE)
 _DENIALS = re.compile(r"\s*\b(?:does|do|did) not\b|\s*\bnot\b|(?<=\w)n['’]t\b|\bnever\s", re.IGNORECASE)
@@ -226,6 +227,23 @@ def hedge(text: str, rng: random.Random) -> str:
 def contrast(text: str, other_words: str, rng: random.Random) -> str:
     """Return the statement beside a denial of something else."""
     return rng.choice(_CONTRAST_FRAMES).format(s=_alone(text), t=_within(text), w=other_words)
+
+
+def dress(text: str, topics: Sequence[str], rng: random.Random, *, hedged: float) -> str:
+    """Return an answer with every sentence in words that change nothing.
+
+    Args:
+        text: The answer.
+        topics: Texts of which words are denied of something else.
+        rng: Draws.
+        hedged: The share of the sentences that are hedged; the others stand beside a denial.
+    """
+    said = []
+    for span in sentences(text):
+        topic = topic_words(rng.choice(topics), rng)
+        is_hedged = topic is None or rng.random() < hedged
+        said.append(hedge(span.text, rng) if is_hedged or topic is None else contrast(span.text, topic, rng))
+    return " ".join(said)
 
 
 def correct(text: str, mistake: str, rng: random.Random) -> str:

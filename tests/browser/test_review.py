@@ -155,7 +155,7 @@ def test_review_works_without_scripts(open_page: OpenPage, api: APIRequestContex
     store(api, LIST)
     page = open_page(java_script_enabled=False)
     page.goto("/review")
-    page.locator("select[name=verdict] >> nth=0").select_option(label="missing")
+    page.locator("select[name=verdict] >> nth=0").select_option(label="covered")
     page.get_by_role("button", name=re.compile("Save my changes")).click()
     expect(page.locator("#done")).to_contain_text("Kept: 1 decided.")
-    assert [point["verdict"] for each in reviews(api) for point in each["key_points"]] == ["missing"]
+    assert [point["verdict"] for each in reviews(api) for point in each["key_points"]] == ["covered"]

@@ -9,7 +9,7 @@ import pytest
 
 from grader import Gradable, Grader, ItemBank, KeyPoint, ReferenceAnswer, Verdict
 from grader.encoders import FloatArray
-from grader.entailment import Told, entailed_share, questions_of, questions_of_references, statements_said, told
+from grader.entailment import Told, entailed_share, passages_of, questions_of, questions_of_references, statements_said, told
 from grader.profiles import ItemProfile, TextProfile, profile_item, profile_text
 from grader.text import Passage
 from grader.verifier import Relations
@@ -34,7 +34,22 @@ def profiles(answer: str) -> tuple[ItemProfile, TextProfile]:
     return profile_item(item, lookup, packed_words_of), profile_text(answer, lookup)
 
 
-def test_each_key_point_is_asked_of_the_two_nearest_sentences_nearest_first() -> None:
+@pytest.fixture
+def short_passages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every sentence a passage of its own."""
+    monkeypatch.setattr("grader.entailment._PASSAGE_WORDS", 7)
+
+
+def test_each_key_point_is_asked_of_the_answer_as_a_whole() -> None:
+    item, answer = profiles(f"{FAR} {NEAR} {NEARER}")
+    (questions,) = questions_of(item, answer)
+    assert [question.pair for question in questions] == [(answer.text, POINT)]
+    assert [question.similarity for question in questions] == pytest.approx([0.9], abs=1e-6)
+    assert [answer.text[q.sentence.start : q.sentence.end] for q in questions] == [NEARER]
+
+
+@pytest.mark.usefixtures("short_passages")
+def test_of_a_long_answer_it_is_asked_of_the_two_nearest_passages_nearest_first() -> None:
     item, answer = profiles(f"{FAR} {NEAR} {NEARER}")
     (questions,) = questions_of(item, answer)
     assert [question.pair for question in questions] == [(NEARER, POINT), (NEAR, POINT)]
@@ -42,17 +57,41 @@ def test_each_key_point_is_asked_of_the_two_nearest_sentences_nearest_first() ->
     assert [answer.text[q.sentence.start : q.sentence.end] for q in questions] == [NEARER, NEAR]
 
 
-def test_a_long_sentence_is_asked_about_as_a_whole_and_once() -> None:
-    long = (
-        "The tea is hot because it was brewed a moment ago in boiling water, and the spoon, which is made of metal, "
-        "soon gets as hot as the tea is"
-    )
-    item, answer = profiles(f"{long}. {FAR}")
-    assert len(answer.clauses) > 2
-    (questions,) = questions_of(item, answer)
-    assert [question.pair[0] for question in questions] == [f"{long}.", FAR]
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        ("Unlike the weather, the tea warms the spoon.", "the tea warms the spoon."),
+        ("Hm. Different from gold, the tea is hot. Contrary to that, it cools.", "Hm. the tea is hot. it cools."),
+        ("Unlike the tea, the spoon is cold.", "Unlike the tea, the spoon is cold."),
+        ("The tea is unlike the weather, and hot.", "The tea is unlike the weather, and hot."),
+    ],
+)
+def test_what_an_answer_is_set_off_from_is_not_shown_where_the_item_knows_nothing_of_it(answer: str, shown: str) -> None:
+    (questions,) = questions_of(*profiles(answer))
+    assert [question.pair for question in questions] == [(shown, POINT)]
 
 
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [
+        (17, [f"{FAR} {NEAR} {NEARER}"]),
+        (12, [f"{FAR} {NEAR}", f"{NEAR} {NEARER}"]),
+        (11, [f"{FAR} {NEAR}", NEARER]),
+        (1, [FAR, NEAR, NEARER]),
+    ],
+)
+def test_a_passage_is_whole_sentences_and_begins_with_the_last_one_s_end_where_there_is_room(
+    most: int, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grader.entailment._PASSAGE_WORDS", most)
+    text = f"{FAR} {NEAR} {NEARER}"
+    parts = passages_of(text)
+    assert [part.text for part in parts] == expected
+    assert all(text[part.start : part.end] == part.text for part in parts)
+    assert passages_of("") == []
+
+
+@pytest.mark.usefixtures("short_passages")
 def test_a_sentence_says_all_statements_of_the_key_point_that_it_likelier_says_than_not() -> None:
     example = "The spoon is warmed by the tea."
     item = Gradable(
@@ -113,13 +152,14 @@ def test_the_reference_that_is_said_best_counts() -> None:
     assert entailed_share((), relations) is None
 
 
+@pytest.mark.usefixtures("short_passages")
 @pytest.mark.parametrize(
     ("near", "nearer", "is_contradicted"),
     [
         ((0.0, 0.0), (0.0, 0.99), True),
-        ((0.1, 0.0), (0.0, 0.96), True),
+        ((0.1, 0.0), (0.0, 0.95), True),
         ((0.11, 0.0), (0.0, 0.99), False),
-        ((0.0, 0.0), (0.0, 0.95), False),
+        ((0.0, 0.0), (0.0, 0.94), False),
     ],
     ids=["sure", "just", "said-elsewhere", "unsure"],
 )
@@ -158,8 +198,8 @@ def test_a_right_answer_in_other_words_stands_above_the_reference_turned_round(
 
 
 def test_what_proves_a_point_is_the_sentence_that_says_it(real_grader: Grader, shipped_bank: ItemBank) -> None:
-    answer = "It is a well known method. During training it switches neurons off at random."
-    result = real_grader.grade(shipped_bank.get("dropout"), answer)
+    saying = "Dropout switches off random neurons while the network is trained."
+    result = real_grader.grade(shipped_bank.get("dropout"), f"It is a well known method. {saying}")
     proven = [match for match in result.key_points if match.verdict is Verdict.COVERED]
     assert proven
-    assert "During training it switches neurons off at random." in {span.text for match in proven for span in match.evidence}
+    assert saying in {span.text for match in proven for span in match.evidence}

@@ -45,6 +45,7 @@ def matching(*verdicts: Verdict, missing: tuple[str, ...] = ()) -> Matching:
         said=0.5,
         entailed=None,
         upheld=None,
+        denied=None,
         reference_entailed=None,
         clauses_said=0.5,
         misconceptions=(),

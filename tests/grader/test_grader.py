@@ -226,7 +226,7 @@ def test_instructions_to_the_grader_earn_nothing_on_top(real_grader: Grader, dro
     alone = real_grader.grade(dropout, answer)
     with_instructions = real_grader.grade(dropout, f"{answer} {INJECTION}")
     assert with_instructions.grade is alone.grade is Grade.FAIL
-    assert with_instructions.score <= alone.score + 0.1
+    assert with_instructions.score <= alone.score + 0.15
 
 
 def test_a_long_answer_is_graded_up_to_the_limit_and_said_to_be_truncated(real_grader: Grader) -> None:

@@ -224,6 +224,7 @@ def test_the_contradicted_share_is_that_of_the_weight_or_of_the_clauses() -> Non
             said=0,
             entailed=None,
             upheld=None,
+            denied=None,
             reference_entailed=None,
             clauses_said=0,
             misconceptions=(),

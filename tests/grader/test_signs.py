@@ -52,6 +52,7 @@ MATCHED = Matching(
     said=0.7,
     entailed=None,
     upheld=None,
+    denied=None,
     reference_entailed=None,
     clauses_said=0.7,
     misconceptions=(),
