@@ -139,9 +139,6 @@ class OnnxEncoder:
         texts = _places_of_texts(passages)
         run = partial(_run, self._session)
 
-        def each_alone(planned: Sequence[Window]) -> Iterable[FloatArray]:
-            return map(run, planned)
-
         def side_by_side(planned: Sequence[Window]) -> Iterable[FloatArray]:
             # A lone run need not go by way of the pool.
             return map(run, planned) if len(planned) == 1 else self._pool.map(run, planned)
@@ -150,7 +147,7 @@ class OnnxEncoder:
             found = [self._reader.read(text, places, side_by_side, with_words=with_words) for text, places in texts.items()]
         else:
             # A text is cut into tokens while others are run.
-            read = partial(self._reader.read, run=each_alone, with_words=with_words)
+            read = partial(self._reader.read, run=partial(map, run), with_words=with_words)
             found = list(self._pool.map(read, texts.keys(), texts.values()))
         return _put_together(passages, texts, found, self._dimension)
 

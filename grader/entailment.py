@@ -73,11 +73,12 @@ def questions_of(item: ItemProfile, answer: TextProfile) -> tuple[tuple[Question
     """
     if item.derived or not answer.clauses:
         return ()
-    within = {part: [part.start <= clause.start < part.end for clause in answer.clauses] for part in passages_of(answer.text)}
-    within = {part: is_in for part, is_in in within.items() if any(is_in)}
     places = _sentence_of_each_clause(answer)
-    shown = {part: _without_strangers(part.text, item) for part in within}
-    return tuple(_of_passages(answer, within, shown, places, point) for point in item.key_points)
+    shown = [
+        (_without_strangers(part.text, item), [part.start <= clause.start < part.end for clause in answer.clauses])
+        for part in passages_of(answer.text)
+    ]
+    return tuple(_of_passages(answer, [each for each in shown if any(each[1])], places, point) for point in item.key_points)
 
 
 def passages_of(text: str) -> list[Span]:
@@ -85,19 +86,19 @@ def passages_of(text: str) -> list[Span]:
 
     A longer sentence is a passage of its own.
     """
-    found: list[list[Span]] = [[]]
-    words = 0
+    found: list[list[Span]] = []
     for sentence in sentences(text):
-        length = len(sentence.text.split())
-        if found[-1] and words + length > _PASSAGE_WORDS:
-            last = found[-1][-1]
-            words = len(last.text.split())
-            # What it starts with is there for what follows to be understood.
-            found.append([last] if words + length <= _PASSAGE_WORDS else [])
-            words = words if found[-1] else 0
-        found[-1].append(sentence)
-        words += length
-    return [Span(part[0].start, part[-1].end, text[part[0].start : part[-1].end]) for part in found if part]
+        if found and _words([*found[-1], sentence]) <= _PASSAGE_WORDS:
+            found[-1].append(sentence)
+            continue
+        # What the last one ends with is there for what follows to be understood.
+        before = found[-1][-1:] if found else []
+        found.append([*before, sentence] if before and _words([*before, sentence]) <= _PASSAGE_WORDS else [sentence])
+    return [Span(part[0].start, part[-1].end, text[part[0].start : part[-1].end]) for part in found]
+
+
+def _words(spans: Sequence[Span]) -> int:
+    return sum(len(span.text.split()) for span in spans)
 
 
 def questions_of_references(item: ItemProfile, answer: TextProfile) -> tuple[tuple[Question, ...], ...]:
@@ -189,8 +190,7 @@ def _sentence_of_each_clause(answer: TextProfile) -> list[Span]:
 
 def _of_passages(
     answer: TextProfile,
-    within: Mapping[Span, Sequence[bool]],
-    shown: Mapping[Span, str],
+    passages: Sequence[tuple[str, Sequence[bool]]],
     places: Sequence[Span],
     point: KeyPointProfile,
 ) -> tuple[Question, ...]:
@@ -198,16 +198,15 @@ def _of_passages(
 
     Args:
         answer: The answer's profile.
-        within: For each passage, which of the answer's clauses are in it.
-        shown: What the verifier is shown of each passage.
+        passages: What the verifier is shown of each passage, and which of the answer's clauses are in it.
         places: Of which sentence each clause is a part.
         point: The key point.
     """
     by_clause = (point.vectors @ answer.vectors.T).max(axis=0)
     found = []
-    for part, is_in in within.items():
+    for shown, is_in in passages:
         near = int(np.where(is_in, by_clause, -np.inf).argmax())
-        found.append(Question(places[near], float(by_clause[near]), (shown[part], point.key_point.text)))
+        found.append(Question(places[near], float(by_clause[near]), (shown, point.key_point.text)))
     return tuple(sorted(found, key=lambda question: -question.similarity)[:PASSAGES])
 
 

@@ -241,8 +241,7 @@ def dress(text: str, topics: Sequence[str], rng: random.Random, *, hedged: float
     said = []
     for span in sentences(text):
         topic = topic_words(rng.choice(topics), rng)
-        is_hedged = topic is None or rng.random() < hedged
-        said.append(hedge(span.text, rng) if is_hedged or topic is None else contrast(span.text, topic, rng))
+        said.append(hedge(span.text, rng) if topic is None or rng.random() < hedged else contrast(span.text, topic, rng))
     return " ".join(said)
 
 
