@@ -6,9 +6,9 @@ A cross-encoder over (what the candidate says, a statement of the item) that say
 the encoder's own weights; the word vectors stay as they are, so that the file holds the layers alone, at half precision.
 
 With `--update-of` the weights of an earlier fit stay as well, and what is fitted and written is an update of low rank. Beside
-each batch of pairs it sees one of whole answers with a verdict on each key point, from `training/marked_items`. Of the pairs
-three quarters are from `training/statements`, statements of many subjects with answers written to say the same, the contrary, or
-neither, and a quarter is what the earlier fit saw.
+each batch of pairs it sees one of whole answers, with a verdict on a key point or with a mark, see `training/marked_items.py`.
+Of the pairs three quarters are from `training/statements`, statements of many subjects with answers written to say the same, the
+contrary, or neither, and a quarter is what the earlier fit saw.
 
 BEETLE and SAF might be fitted on and are not, so that figures on them are figures on sets that no part of the grader has seen.
 """
@@ -32,7 +32,16 @@ from grader import ItemBank, default_bank_dir
 from grader.agreement import auc
 from grader.cross_encoder import CrossEncoder, Relation
 from grader.weights import find_weights
-from training.marked_items import MARKED_ITEMS, Judged, judged_answers, round_of, verdict_loss
+from training.marked_items import (
+    MARKED_ITEMS,
+    Shown,
+    answers_to_shipped_items,
+    judged_answers,
+    loss_of,
+    marked_answers,
+    round_of,
+    short_answers,
+)
 from training.verifier_pairs import (
     Pair,
     bank_questions,
@@ -54,7 +63,7 @@ STATEMENTS = Path(__file__).with_name("statements")
 _BATCH = 32
 # Answers with a verdict, and the pairs beside them.
 _JUDGED_BATCH = 16
-_BATCH_BESIDE_JUDGED = 16
+_BATCH_BESIDE_JUDGED = 8
 _MAX_TOKENS = 160
 _MOST_WORDS = 60  # of a pair: clauses are shorter
 _WARM_UP = 0.04
@@ -62,7 +71,8 @@ _PROVENANCE = (
     "Differences from all-MiniLM-L6-v2 (Apache-2.0), fitted by training/fit_verifier.py on SciEntsBank, train (SemEval-2013 "
     "task 7, Dzikovska et al., CC BY-SA 3.0), CANNOT (CC BY-SA 4.0), the negation pairs of Hossain et al. 2020 (MIT), Breaking "
     "NLI (Glockner et al. 2018, CC BY-SA 4.0), rewrites of these made by rule, the key points of this repository's bank, the "
-    "statements in training/statements, and the answers in training/marked_items."
+    "statements in training/statements, and the answers in training/marked_items, training/answers_to_shipped_items and "
+    "training/short_answers."
 )
 T = TypeVar("T")
 # Elsewhere a product of 16 bits is made up of many steps and takes thirty times as long as one of 32.
@@ -92,7 +102,7 @@ class Batches:
         return _cut(pairs, lambda pair: len(pair.premise) + len(pair.hypothesis), size, rng)
 
     @staticmethod
-    def cut_judged(judged: Sequence[Judged], rng: random.Random) -> list[list[Judged]]:
+    def cut_judged(judged: Sequence[Shown], rng: random.Random) -> list[list[Shown]]:
         """Return answers with a verdict in batches of similar length, in any order."""
         return _cut(judged, lambda each: len(each.answer) + len(each.statement), _JUDGED_BATCH, rng)
 
@@ -143,7 +153,7 @@ def fit(
     model: CrossEncoder,
     batches: Batches,
     rounds: Iterator[list[Pair]],
-    judged: Iterator[list[Judged]] | None,
+    judged: Iterator[list[Shown]] | None,
     *,
     size: int,
     rng: random.Random,
@@ -161,7 +171,7 @@ def fit(
     start, seen = time.monotonic(), 0
     losses: list[tuple[float, float]] = []
     queue: list[list[Pair]] = []
-    judged_queue: list[list[Judged]] = []
+    judged_queue: list[list[Shown]] = []
     while seen < size:
         if not queue:
             queue = Batches.cut(next(rounds), rng, size=_BATCH if judged is None else _BATCH_BESIDE_JUDGED)
@@ -199,13 +209,14 @@ def _logits(model: CrossEncoder, batches: Batches, pairs: Sequence[Pair]) -> tor
     return logits.float()
 
 
-def _loss_of_judged(model: CrossEncoder, batches: Batches, judged: Sequence[Judged]) -> torch.Tensor:
+def _loss_of_judged(model: CrossEncoder, batches: Batches, judged: Sequence[Shown]) -> torch.Tensor:
     """Return the mean loss of answers with a verdict, of which each passage is a pair."""
     counts = [len(each.passages) for each in judged]
     # The relation of a passage by itself is not known, and not looked at.
     pairs = [Pair(passage, each.statement, Relation.NEUTRAL) for each in judged for passage in each.passages]
     probabilities = torch.split(torch.softmax(_logits(model, batches, pairs), dim=-1), counts)
-    return torch.stack([verdict_loss(of_one, each.verdict) for of_one, each in zip(probabilities, judged, strict=True)]).mean()
+    losses = [loss_of(of_one, each.said, is_denied=each.is_denied) for of_one, each in zip(probabilities, judged, strict=True)]
+    return torch.stack(losses).mean()
 
 
 def report(model: CrossEncoder, batches: Batches) -> None:
@@ -235,10 +246,13 @@ def _rounds_of_an_update(before: Iterator[list[Pair]], rng: random.Random) -> It
         yield [*written, *rng.sample(pairs, min(len(written) // _SEEN_BEFORE, len(pairs)))]
 
 
-def _rounds_of_judged(rng: random.Random) -> Iterator[list[Judged]]:
-    judged, items = judged_answers(MARKED_ITEMS), ItemBank.from_directory(MARKED_ITEMS).items
+def _rounds_of_judged(rng: random.Random) -> Iterator[list[Shown]]:
+    shipped, bank = ItemBank.from_directory(default_bank_dir()), ItemBank.from_directory(MARKED_ITEMS)
+    judged = [*judged_answers(MARKED_ITEMS), *answers_to_shipped_items(shipped)]
+    marked = [*marked_answers(bank), *short_answers()]
+    items = [*bank.items, *shipped.items]
     while True:
-        yield round_of(judged, items, rng)
+        yield round_of(judged, marked, items, rng)
 
 
 if __name__ == "__main__":

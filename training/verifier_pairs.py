@@ -200,7 +200,7 @@ def _rewritten_answers(statement: Question, rng: random.Random) -> Iterator[Pair
         yield Pair(rewrites.frame_denial(rng.choice(answers[Relation.NEUTRAL]), rng), goal, Relation.NEUTRAL)
     yield Pair(rewrites.leave_open(rng.choice(statement.answers)[0], rng), goal, Relation.NEUTRAL)
     right = rng.choice([goal, *same])
-    opposite = _turned_round(right, rng) or rng.choice(answers[Relation.CONTRADICTS])
+    opposite = rewrites.turn_round(right, rng) or rng.choice(answers[Relation.CONTRADICTS])
     one, other = rng.sample((right, opposite), 2)
     yield Pair(rewrites.say_both_ways(one, other, rng), goal, Relation.NEUTRAL)
     nothing = rewrites.empty(f"{goal} {rng.choice(same)}" if rng.random() < _SHARE_BOTH_WAYS else goal, rng)
@@ -272,7 +272,7 @@ def _rewritten(question: Question, statement: str, questions: Sequence[Question]
     """Yield a few rewrites of a right statement, held against the statement or against a reference of its question."""
     goal = statement if rng.random() < _SHARE_AGAINST_ITSELF else rng.choice(question.references)
     other = rewrites.topic_words(rng.choice(rng.choice(questions).right), rng) or "this"
-    denied = _turned_round(statement, rng)
+    denied = rewrites.turn_round(statement, rng)
     if denied and rng.random() < _SHARE_DENIED:
         yield Pair(denied, goal, Relation.CONTRADICTS)
         (way,) = rng.choices(("back", "correct", "wrongly correct", "contrast"), weights=(15, 25, 25, 35))
@@ -306,19 +306,6 @@ def _unrelated(question: Question, statement: str, related: Sequence[Question], 
     way = rng.random()
     changed = rewrites.negate(away, rng) if way < 0.4 else rewrites.hedge(away, rng) if way < 0.6 else away  # noqa: PLR2004
     yield Pair(changed or away, statement, Relation.NEUTRAL)
-
-
-def _turned_round(statement: str, rng: random.Random) -> str | None:
-    """Return a statement that says the opposite, by one of the ways that fit it."""
-    ways = [rewrites.negate, rewrites.negate, rewrites.oppose, rewrites.oppose, rewrites.swap_roles, rewrites.change_number]
-    rng.shuffle(ways)
-    if rng.random() < 0.06:  # noqa: PLR2004
-        return rewrites.frame_denial(statement, rng)
-    for way in ways:
-        turned = way(statement, rng)
-        if turned and turned != statement:
-            return turned
-    return None
 
 
 def _disturbed(pair: Pair, questions: Sequence[Question], rng: random.Random) -> Pair:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from benchmarks import gaming
 from training import rewrites
 
 Rewrite = Callable[[str, random.Random], str | None]
@@ -97,3 +98,31 @@ def test_empty_sentences_hold_the_words_of_a_text_and_say_nothing() -> None:
     )
     assert "The filters detect patterns in the image" not in made
     assert every(rewrites.empty, "It filters patterns.") == {None}
+
+
+def test_what_is_set_beside_an_answer_takes_nothing_from_it() -> None:
+    rng = random.Random(7)  # noqa: S311 nothing secret
+    answer = "The gradient shrinks. Early layers learn slowly."
+    stranger = "Bread rises because yeast gives off a gas. The gas is caught in the dough."
+    made = [rewrites.set_beside(answer, stranger, rng) for _ in range(200)]
+    assert all("The gradient shrinks." in each and "Early layers learn slowly." in each for each in made)
+    assert all(len(each) > len(answer) for each in made)
+    assert any(stranger in each for each in made)
+    assert any(each.startswith("The gradient") for each in made)
+    assert any(not each.startswith("The gradient") for each in made)
+    assert len(set(made)) > 100
+
+
+def test_nothing_that_is_measured_with_is_set_beside_an_answer() -> None:
+    """Robustness is measured with instructions that no fit has seen."""
+    rng = random.Random(8)  # noqa: S311 nothing secret
+    made = " ".join(rewrites.set_beside("It shrinks.", "It rains.", rng) for _ in range(2_000))
+    assert not [each for each in (*gaming.INSTRUCTIONS, *gaming.OTHER_SCRIPTS) if each in made]
+
+
+def test_a_statement_is_turned_round_in_several_ways() -> None:
+    statement = "Dropout reduces overfitting by switching off two units."
+    turned = every(rewrites.turn_round, statement)
+    assert statement not in turned
+    assert len(turned) > 4
+    assert None in every(rewrites.turn_round, "Blue.")
