@@ -30,7 +30,7 @@ from grader.results import Flag, Verdict
 from grader.scoring import blended
 from training.marked_items import judged_answers
 
-_FOLDER = Path(__file__).with_name("banks_of_other_subjects")
+BANKS_FOLDER = Path(__file__).with_name("banks_of_other_subjects")
 _BANKS = ("dev", "dev_2", "test", "test_2")
 _BANKS_WITH_VERDICTS = ("dev_2", "test_2")
 _OTHER_KINDS = ("partial", "wrong", "contradiction", "keyword_heap")
@@ -45,7 +45,7 @@ def main() -> None:
     print(f"| items | r | RMSE | {' | '.join(_OTHER_KINDS)} | right ones taken for denials |")
     print("|---" * (4 + len(_OTHER_KINDS)) + "|")
     for name in _BANKS:
-        print_rows(name, grader, ItemBank.from_directory(_FOLDER / name))
+        print_rows(name, grader, ItemBank.from_directory(BANKS_FOLDER / name))
     print(f"\n| key points | n | {' | '.join(Verdict)} |\n|{'---|' * (2 + len(Verdict))}")
     for name in _BANKS_WITH_VERDICTS:
         print_verdicts(name, grader)
@@ -79,8 +79,8 @@ def print_rows(name: str, grader: Grader, bank: ItemBank) -> None:
 
 def print_verdicts(name: str, grader: Grader) -> None:
     """Print for each verdict of a person's the shares of the grader's verdicts on the same key points."""
-    bank = ItemBank.from_directory(_FOLDER / name)
-    judged = iter(judged_answers(_FOLDER / name))
+    bank = ItemBank.from_directory(BANKS_FOLDER / name)
+    judged = iter(judged_answers(BANKS_FOLDER / name))
     found: dict[str, Counter[Verdict]] = {}
     for item in bank:
         for result in grader.grade_many([(item, response.candidate_answer) for response in bank.responses[item.id]]):
