@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from grader.encoders import FloatArray
 from grader.profiles import ItemProfile, KeyPointProfile, TextProfile
 from grader.text import Span, content_stems, sentences
+from grader.to_the_marker import without_words_to_the_marker
 from grader.verifier import Pair, Relations
 
 # Passages that each key point is asked of.
@@ -69,13 +71,14 @@ def questions_of(item: ItemProfile, answer: TextProfile) -> tuple[tuple[Question
     """Return for each key point what to ask of the passages nearest to it; nothing where no author wrote the key points.
 
     What an answer is set off from does not belong to what it says where the item knows nothing of it ("Unlike the weather, ..."),
-    and is not shown to the verifier, which might take it for a denial.
+    and what it says to the marker is nothing at all: neither is shown to the verifier, which might take the one for a denial and
+    be swayed by the other.
     """
     if item.derived or not answer.clauses:
         return ()
     places = _sentence_of_each_clause(answer)
     shown = [
-        (_without_strangers(part.text, item), [part.start <= clause.start < part.end for clause in answer.clauses])
+        (_shown(part.text, item), [part.start <= clause.start < part.end for clause in answer.clauses])
         for part in passages_of(answer.text)
     ]
     return tuple(_of_passages(answer, [each for each in shown if any(each[1])], places, point) for point in item.key_points)
@@ -210,13 +213,23 @@ def _of_passages(
     return tuple(sorted(found, key=lambda question: -question.similarity)[:PASSAGES])
 
 
-def _without_strangers(text: str, item: ItemProfile) -> str:
-    """Return a text without what its sentences are set off from, where that shares no word with the item."""
-    if _SET_OFF.search(text) is None:
-        return text
-    known = {stem for statement in item.statements for stem in content_stems(statement.text)}
-    known.update(content_stems("" if item.question is None else item.question.text))
-    return _SET_OFF.sub(lambda found: found[0] if known.intersection(content_stems(found[1])) else "", text)
+def _shown(text: str, item: ItemProfile) -> str:
+    """Return a text without what it says to the marker, and without what its sentences are set off from.
+
+    Of either only what shares no word with the item.
+    """
+    stems = cache(partial(_known_stems, item))
+    bare = without_words_to_the_marker(text, stems)
+    if _SET_OFF.search(bare) is None:
+        return bare
+    return _SET_OFF.sub(lambda found: found[0] if stems().intersection(content_stems(found[1])) else "", bare)
+
+
+def _known_stems(item: ItemProfile) -> frozenset[str]:
+    """Return the stems of the content words of an item."""
+    texts = [statement.text for statement in item.statements]
+    texts += [] if item.question is None else [item.question.text]
+    return frozenset(stem for text in texts for stem in content_stems(text))
 
 
 def _nearest(table: FloatArray, places: Sequence[Span], statement: str, count: int) -> tuple[Question, ...]:
