@@ -8,8 +8,11 @@ from typing import Any
 import yaml
 from fastapi.openapi.models import Example
 
-_ANSWER = "Neurons are switched off at random in training, so that the network does not rely on single ones and overfits less."
-_SIGNATURE = "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-int8-v6|scoring-82a03a8d4268|verifier-fcdced8c9d0a"
+_ANSWER = (
+    "During training dropout turns off some of the neurons at random. "
+    "No neuron can rely on the others, so the network overfits less."
+)
+_SIGNATURE = "grader-0.1.0|all-MiniLM-L6-v2@53aa51172d14/onnx-int8-v6|scoring-991ab8fc4a2b|verifier-d0c22231aac3"
 _ROW: dict[str, Any] = {"item_id": "dropout", "candidate_answer": _ANSWER, "attempt_id": "attempt-17"}
 _OWN_ITEM: dict[str, Any] = {
     "question": "Why does the sky look blue?",
@@ -44,12 +47,12 @@ ITEM_PUBLIC: dict[str, Any] = {
     "max_mark": 10,
 }
 GRADED_ANSWER: dict[str, Any] = {
-    "score": 0.7103,
+    "score": 0.7068,
     "mark": 7.0,
     "max_mark": 10,
     "grade": "good",
-    "interval": {"low": 0.3663, "high": 1.0},
-    "semantic_similarity": 0.671,
+    "interval": {"low": 0.3568, "high": 1.0},
+    "semantic_similarity": 0.8206,
     "keyword_coverage": 0.85,
     "keywords": {"matched": ["regularisation", "overfitting", "random", "switch off", "robust"], "missing": ["feature"]},
     "key_points": [
@@ -57,19 +60,20 @@ GRADED_ANSWER: dict[str, Any] = {
             "id": "regularisation",
             "verdict": "covered",
             "weight": 3,
-            "similarity": 0.6051,
+            "similarity": 0.6062,
             "evidence": [
-                {"start": 48, "end": 115, "text": "so that the network does not rely on single ones and overfits less."}
+                {"start": 0, "end": 64, "text": _ANSWER[:64]},
+                {"start": 114, "end": 127, "text": "overfits less"},
             ],
         },
         {
             "id": "random-switch-off",
             "verdict": "covered",
             "weight": 4,
-            "similarity": 0.7506,
-            "evidence": [{"start": 0, "end": 115, "text": _ANSWER}],
+            "similarity": 0.8959,
+            "evidence": [{"start": 0, "end": 64, "text": _ANSWER[:64]}],
         },
-        {"id": "robust-features", "verdict": "missing", "weight": 3, "similarity": 0.6012, "evidence": []},
+        {"id": "robust-features", "verdict": "missing", "weight": 3, "similarity": 0.6369, "evidence": []},
     ],
     "flags": [],
     "needs_review": False,
@@ -291,7 +295,7 @@ NEW_JOBS: dict[str, Any] = {
     },
     "text/csv": {
         "schema": {"type": "string"},
-        "examples": {"csv": {"summary": "CSV", "value": f"item_id,candidate_answer,student\ndropout,{_ANSWER},17\n"}},
+        "examples": {"csv": {"summary": "CSV", "value": f'item_id,candidate_answer,student\ndropout,"{_ANSWER}",17\n'}},
     },
     "application/jsonl": {
         "schema": {"type": "string"},

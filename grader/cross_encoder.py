@@ -5,6 +5,7 @@ Imported where it is fitted and where weights are prepared, never to serve.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from pathlib import Path
 
@@ -20,6 +21,8 @@ _HEAD_WIDTH = 128
 _SCALE = ".scale"
 _STEPS = 127
 _LEAST_SCALE = 1e-12
+_LAYERS = "network."
+_ONE = torch.tensor(1.0)
 # Of the thin matrices of an update: 32 times the sum of a layer's sides is a fifth of its weights.
 _RANK = 32
 
@@ -64,7 +67,7 @@ class CrossEncoder(torch.nn.Module):
         self.output = torch.nn.Linear(_HEAD_WIDTH, len(Relation))
         for name, parameter in self.network.named_parameters():
             parameter.requires_grad = not any(part in name for part in ("word_embeddings", "position_embeddings", "pooler"))
-        self._own = {n: p.detach().clone() for n, p in self.named_parameters() if p.requires_grad and n.startswith("network.")}
+        self._own = {n: p.detach().clone() for n, p in self.named_parameters() if p.requires_grad and n.startswith(_LAYERS)}
 
     def forward(self, input_ids: torch.Tensor, token_type_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Return logits, shape `(n, 3)`: entails, neutral, contradicts."""
@@ -84,13 +87,10 @@ class CrossEncoder(torch.nn.Module):
         """
         packed: dict[str, torch.Tensor] = {}
         for name, parameter in self.named_parameters():
-            if name not in self._own:
-                packed |= {name: parameter.detach().half().contiguous()} if parameter.requires_grad else {}
-                continue
-            difference = parameter.detach() - self._own[name]
-            scale = difference.abs().amax(dim=-1, keepdim=True).clamp_min(_LEAST_SCALE) / _STEPS
-            packed[name] = (difference / scale).round().to(torch.int8)
-            packed[name + _SCALE] = scale
+            if name in self._own:
+                packed |= packed_rows(name, parameter.detach() - self._own[name])
+            elif parameter.requires_grad:
+                packed[name] = parameter.detach().half().contiguous()
         return packed
 
     def load_packed(self, file: Path) -> None:
@@ -125,8 +125,8 @@ class CrossEncoder(torch.nn.Module):
                 parametrize.remove_parametrizations(module, "weight")
 
     def packed_update(self) -> dict[str, torch.Tensor]:
-        """Return what fitting an update changed, at half precision."""
-        return {name: p.detach().half().contiguous() for name, p in self.named_parameters() if p.requires_grad}
+        """Return what fitting an update changed: matrices of the layers in eight bits, the head at half precision."""
+        return packed_update({name: p.detach() for name, p in self.named_parameters() if p.requires_grad})
 
     def resume_update(self, file: Path) -> None:
         """Begin an update with one that was fitted before, to go on with it.
@@ -135,13 +135,34 @@ class CrossEncoder(torch.nn.Module):
             EncoderError: If the file does not hold a whole one.
         """
         self.begin_update()
-        packed = load_file(file)
+        found = unpacked_update(load_file(file))
         parameters = {name: p for name, p in self.named_parameters() if p.requires_grad}
-        if set(packed) != set(parameters):
+        if set(found) != set(parameters):
             raise EncoderError(f"{file.name} does not hold an update of the verifier's weights.")
         with torch.no_grad():
             for name, parameter in parameters.items():
-                parameter.copy_(packed[name].float())
+                parameter.copy_(found[name])
+
+
+def packed_rows(name: str, matrix: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return a matrix in eight bits under its name, and the scale of each of its rows beside it."""
+    scale = matrix.abs().amax(dim=-1, keepdim=True).clamp_min(_LEAST_SCALE) / _STEPS
+    return {name: (matrix / scale).round().to(torch.int8), name + _SCALE: scale}
+
+
+def packed_update(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the weights of an update as its file holds them."""
+    packed: dict[str, torch.Tensor] = {}
+    for name, weight in weights.items():
+        packed |= packed_rows(name, weight) if name.startswith(_LAYERS) else {name: weight.half().contiguous()}
+    return packed
+
+
+def unpacked_update(packed: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the weights of an update from what its file holds."""
+    return {
+        name: weight.float() * packed.get(name + _SCALE, _ONE) for name, weight in packed.items() if not name.endswith(_SCALE)
+    }
 
 
 class RelationProbabilities(torch.nn.Module):

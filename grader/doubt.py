@@ -12,6 +12,9 @@ from grader.profiles import TextProfile
 DOUBT_NAMES = (
     "middling",  # how far the score is from 0 and 1: a mark in the middle is hardest to give
     "disagreement",  # between the words of key points and their keywords
+    "contested",  # by the verifier: how far its word on the key points is from what their words say
+    "undecided",  # the verifier's word on them all, between 0 and 1
+    "denied",  # the key point that the verifier finds likeliest contradicted
     "likeness",  # to the closest reference, in words
     "suspicion",
     "misconception",
@@ -32,9 +35,13 @@ def doubts(answer: TextProfile, evidence: Evidence, matching: Matching, score: f
         matching: What the answer does with an author's key points.
         score: The answer's score, in [0, 1].
     """
+    entailed = matching.said if matching.entailed is None else matching.entailed
     return (
         score * (1 - score),
         abs(matching.said - matching.keyword_coverage),
+        abs(entailed - matching.said),
+        0.0 if matching.entailed is None else entailed * (1 - entailed),
+        matching.most_denied or 0.0,
         evidence.meaning_f1,
         min(1.0, matching.suspicion),
         float(any(margin > 0 for _, margin in matching.misconceptions)),

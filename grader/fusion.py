@@ -18,6 +18,8 @@ DIRECTIONS = {
     "entailed": 1,
     "upheld": 1,
     "denied": -1,
+    "least_entailed": 1,
+    "most_denied": -1,
     "clauses_said": 1,
     "contradicted_share": -1,
     "suspicion": -1,
@@ -41,16 +43,16 @@ def fused_evidence(evidence: Evidence, matching: Matching, *, made: float, facto
         made: The score that blend and signs have made, in [0, 1].
         factor: What the signs alone have left of it, in [0, 1].
     """
-    if matching.entailed is None or matching.upheld is None or matching.denied is None:
+    word = (matching.entailed, matching.upheld, matching.denied, matching.least_entailed, matching.most_denied)
+    told = [number for number in word if number is not None]
+    if len(told) < len(word):
         return None
     return (
         made,
         factor,
         matching.said,
         matching.keyword_coverage,
-        matching.entailed,
-        matching.upheld,
-        matching.denied,
+        *told,
         matching.clauses_said,
         matching.contradicted_share,
         matching.suspicion,

@@ -72,7 +72,8 @@ class Matching:
 
     `keyword_use` is how the keywords stand in its sentences. How far the answer says the key points, from 0 (silent) to 1, is
     `said` by its words, see `words_said`, `entailed` by a verifier's word, `denied` how far that contradicts them, and `upheld`
-    how far it entails them rather than contradicts them, all three None where no verifier was asked, and `clauses_said` by its
+    how far it entails them rather than contradicts them, `least_entailed` and `most_denied` how far it entails the one that it
+    says least and contradicts the one that it denies most, all five None where no verifier was asked, and `clauses_said` by its
     clauses as wholes, which nonsense around the right words does not fool as easily. `reference_entailed` is how far it says the
     best of several references by a verifier's word, None where that was not asked. `misconceptions` are positions in the item's
     list, each with how much nearer the answer is to it than to what is right; `denied_share` is the share of the answer's clauses
@@ -87,6 +88,8 @@ class Matching:
     entailed: float | None
     upheld: float | None
     denied: float | None
+    least_entailed: float | None
+    most_denied: float | None
     reference_entailed: float | None
     clauses_said: float
     misconceptions: tuple[tuple[int, float], ...]
@@ -146,6 +149,8 @@ def match_key_points(
         entailed=_weighted_mean(item, [word.entails for word in told]) if told else None,
         upheld=upheld_share(item, told) if told else None,
         denied=_weighted_mean(item, [word.contradicts for word in told]) if told else None,
+        least_entailed=min(word.entails for word in told) if told else None,
+        most_denied=max(word.contradicts for word in told) if told else None,
         reference_entailed=reference_entailed,
         clauses_said=_clauses_said(item, tables),
         misconceptions=_misconceptions(item, answer, looks),
@@ -236,6 +241,8 @@ def blank_matching(item: ItemProfile) -> Matching:
         entailed=None,
         upheld=None,
         denied=None,
+        least_entailed=None,
+        most_denied=None,
         reference_entailed=None,
         clauses_said=0.0,
         misconceptions=(),

@@ -93,7 +93,6 @@ def main() -> None:
     # Those of `dev_2` were written so that words and keywords mislead: trees can tell when they do, a line cannot.
     model = fit_judged_blend(fit_blend(model, grader, bank), grader, [bank, others[0]])
     model = fit_fusion(model, grader, [bank, *others])
-    model = fit_doubt(model, grader, bank)
     arguments.output.parent.mkdir(exist_ok=True)
     arguments.output.write_text(model.to_json(), encoding="utf-8")
     for name, coefficient in zip(model.names, model.coefficients, strict=True):
@@ -261,49 +260,61 @@ def fit_judged_blend(model: ScoringModel, grader: Grader, banks: Sequence[ItemBa
 
 
 def fit_fusion(model: ScoringModel, grader: Grader, banks: Sequence[ItemBank]) -> ScoringModel:
-    """Return the model with its trees, and with the half width that holds for items that they have not seen, of banks alike.
+    """Return the model with its trees, and with half width and doubt as they are for items that the trees have not seen.
 
-    The first of the banks is the shipped one.
+    Each bank has the same part in these two. The first of the banks is the shipped one.
     """
     rows = fused_rows(model, grader, banks, worth=[_SHIPPED_WORTH, *[1.0] * (len(banks) - 1)])
-    ordinary = np.isin(rows.kinds, _ORDINARY_KINDS)
-    errors = np.abs(left_out_predictions(rows, folds=_FOLDS) - rows.scores)[ordinary]
+    predicted = left_out_predictions(rows, folds=_FOLDS)
+    errors = np.abs(predicted - rows.scores)
     number_of = {item.id: number for number, bank in enumerate(banks) for item in bank}
-    of_bank = np.array([number_of[item] for item in rows.items[ordinary]])
-    half_width = _weighted_quantile(errors, (1 / np.bincount(of_bank))[of_bank], _INTERVAL_COVERAGE)
-    return replace(model, trees=fit_trees(rows), blend_half_width=half_width)
+    of_bank = np.array([number_of[item] for item in rows.items])
+    ordinary, marked = np.isin(rows.kinds, _ORDINARY_KINDS), rows.kinds != ""
+    half_width = _weighted_quantile(errors[ordinary], _alike(of_bank[ordinary]), _INTERVAL_COVERAGE)
+    doubted = rescored(rows.doubts[marked], predicted[marked])
+    coefficients = doubt_coefficients(doubted, errors[marked] ** 2, _alike(of_bank[marked]))
+    line = _weighted_quantile(doubted @ coefficients, _alike(of_bank[marked]), 1 - _REVIEWED_SHARE, decimals=6)
+    return replace(
+        model,
+        trees=fit_trees(rows),
+        blend_half_width=half_width,
+        doubt_coefficients=tuple(round(float(c), 6) for c in coefficients),
+        doubt_line=line,
+    )
 
 
-def fit_doubt(model: ScoringModel, grader: Grader, bank: ItemBank) -> ScoringModel:
-    """Return the model with what tells the squared error of a score, and the line above which a fifth of the answers are.
-
-    A ridge on the bank's `dev` responses of every kind.
-    """
-    features, errors, _ = doubtful_rows(model, grader, bank, "dev")
-    coefficients = doubt_coefficients(features, errors)
-    line = float(np.quantile(features @ coefficients, 1 - _REVIEWED_SHARE))
-    return replace(model, doubt_coefficients=tuple(round(float(c), 6) for c in coefficients), doubt_line=round(line, 6))
+def _alike(of_bank: npt.NDArray[np.int64]) -> FloatArray:
+    """Return weights with which each bank weighs the same."""
+    return 1 / np.bincount(of_bank)[of_bank]
 
 
-def doubtful_rows(model: ScoringModel, grader: Grader, bank: ItemBank, split: str) -> tuple[FloatArray, FloatArray, list[str]]:
-    """Return what `grader.doubt` measures of a split's responses, their squared errors, and the ids of their items."""
-    scored = Grader(grader.encoder, verifier=grader.verifier, scoring_model=model)
+def rescored(doubted: FloatArray, scores: FloatArray) -> FloatArray:
+    """Return what `grader.doubt` measures of answers as it would be with other scores."""
+    changed = doubted.copy()
+    changed[:, DOUBT_NAMES.index("middling")] = scores * (1 - scores)
+    return changed
+
+
+def doubtful_rows(grader: Grader, bank: ItemBank, split: str) -> tuple[FloatArray, FloatArray]:
+    """Return what `grader.doubt` measures of a split's responses, and their squared errors."""
     rows = [(item, response) for item in bank for response in bank.responses[item.id] if response.split == split]
-    features, errors, ids = [], [], []
-    for (item, response), found in zip(rows, scored.appraise([(i, r.candidate_answer) for i, r in rows]), strict=True):
+    features, errors = [], []
+    for (item, response), found in zip(rows, grader.appraise([(i, r.candidate_answer) for i, r in rows]), strict=True):
         if found is not None:
             features.append(doubts(found.answer, found.evidence, found.matching, found.score))
             errors.append((found.score - response.human_mark / item.max_mark) ** 2)
-            ids.append(item.id)
-    return np.array(features), np.array(errors), ids
+    return np.array(features), np.array(errors)
 
 
-def doubt_coefficients(features: FloatArray, errors: FloatArray) -> FloatArray:
-    """Return how much each doubt adds to the squared error, shape `(doubts,)`; a ridge on standardised features."""
-    means, scales = features.mean(axis=0), features.std(axis=0) + 1e-9
+def doubt_coefficients(features: FloatArray, errors: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return how much each doubt adds to the squared error, shape `(doubts,)`; a weighted ridge on standardised features."""
+    shares = weights / weights.sum()
+    means = shares @ features
+    scales = np.sqrt(shares @ (features - means) ** 2) + 1e-9
     standardised = (features - means) / scales
-    gram = standardised.T @ standardised + _DOUBT_RIDGE * np.eye(features.shape[1])
-    found: FloatArray = np.linalg.solve(gram, standardised.T @ (errors - errors.mean())) / scales
+    weighed = standardised * (shares * len(shares))[:, None]
+    gram = weighed.T @ standardised + _DOUBT_RIDGE * np.eye(features.shape[1])
+    found: FloatArray = np.linalg.solve(gram, weighed.T @ (errors - shares @ errors)) / scales
     return found
 
 
@@ -329,11 +340,11 @@ def _model(coefficients: FloatArray, means: FloatArray, scales: FloatArray, inte
     )
 
 
-def _weighted_quantile(values: FloatArray, weights: FloatArray, share: float) -> float:
-    """Return the smallest value with at least this share of the weight at or below it, upwards to three decimals."""
+def _weighted_quantile(values: FloatArray, weights: FloatArray, share: float, *, decimals: int = 3) -> float:
+    """Return the smallest value with at least this share of the weight at or below it, rounded upwards."""
     order = np.argsort(values)
     reached = np.cumsum(weights[order]) / weights.sum()
-    return float(np.ceil(values[order][np.searchsorted(reached, share)] * 1000) / 1000)
+    return float(np.ceil(values[order][np.searchsorted(reached, share)] * 10**decimals) / 10**decimals)
 
 
 if __name__ == "__main__":

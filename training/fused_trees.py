@@ -1,8 +1,9 @@
 """The trees that give the last word on answers to an author's items, fitted on the marked `dev` responses of banks.
 
 Beside what people have marked stand answers whose mark needs nobody: references, the question, what was said of other items, the
-words of references and keywords in no order and in sentences that say nothing; and every marked answer once more, its sentences
-hedged or beside a denial of something else, which changes nothing.
+words of references and keywords in no order and in sentences that say nothing; answers made of an item's key points, some left
+out or turned round, whose mark is the weight of the others; and every marked answer twice more, its sentences hedged or beside a
+denial of something else, and beside something that has nothing to do with it, both of which change nothing.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from grader import Grader, Item, ItemBank, ScoringModel
+from grader.doubt import doubts
 from grader.fusion import DIRECTIONS, FUSED_NAMES, fused_evidence
 from grader.scoring import last_word
 from grader.trees import NO_TREES, Leaf, Split, Trees
 from training import rewrites
+from training.marked_items import Verdict, composed
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -37,22 +40,31 @@ _SHARE_OF_NUMBERS = 0.5
 _REFERENCES_WEIGHT = 0.1
 _WORTHLESS_WEIGHT = 0.2
 _DRESSED_WEIGHT = 0.5
+_BESIDE_WEIGHT = 0.25
+_COMPOSED_WEIGHT = 0.25
+# Of each item.
+_COMPOSED = 8
+_BESIDE_OWN_WORDS = 0.5
 # Which other items' references are held against an item.
 _STEPS_TO_OTHERS = (7, 13)
 # Of the sentences of a dressed answer; the others stand beside a denial.
 _HEDGED = 0.5
 _DECIMALS = 6
 _MADE = FUSED_NAMES.index("made")
+# An item, an answer, the kind of response, and the mark in [0, 1].
+_Row = tuple[Item, str, str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FusedRows:
     """Numbers of answers, shape `(n, len(FUSED_NAMES))`, whether signs capped them, marks in [0, 1] and weights, shape `(n,)`.
 
-    `items` are the ids of the items, `kinds` those of the responses, empty for answers that nobody marked.
+    `items` are the ids of the items, `kinds` those of the responses, empty for answers that nobody marked. `doubts` are what
+    `grader.doubt` measures of them, shape `(n, len(DOUBT_NAMES))`, with the score that the trees have before them.
     """
 
     numbers: FloatArray
+    doubts: FloatArray
     capped: npt.NDArray[np.bool_]
     scores: FloatArray
     weights: FloatArray
@@ -77,10 +89,10 @@ def fused_rows(
         split: Of the responses.
     """
     scored = Grader(grader.encoder, verifier=grader.verifier, scoring_model=replace(model, trees=NO_TREES))
-    rows: list[tuple[Item, str, str, float]] = []
+    rows: list[_Row] = []
     weights: list[float] = []
     for bank, weight_of_bank in zip(banks, worth, strict=True):
-        marked = [
+        marked: list[_Row] = [
             (item, response.candidate_answer, response.kind, response.human_mark / item.max_mark)
             for item in bank
             for response in bank.responses[item.id]
@@ -88,8 +100,11 @@ def fused_rows(
         ]
         references = [(item, reference.text, "", 1.0) for item in bank for reference in item.reference_answers]
         worthless = [(item, answer, "", 0.0) for item, answer in _worthless(list(bank))]
-        dressed = _dressed(marked, random.Random(0))  # noqa: S311 nothing secret
-        parts = ((marked, 1.0), (references, _REFERENCES_WEIGHT), (worthless, _WORTHLESS_WEIGHT), (dressed, _DRESSED_WEIGHT))
+        rng = random.Random(0)  # noqa: S311 nothing secret
+        parts: list[tuple[list[_Row], float]]
+        parts = [(marked, 1.0), (references, _REFERENCES_WEIGHT), (worthless, _WORTHLESS_WEIGHT)]
+        parts += [(_dressed(marked, rng), _DRESSED_WEIGHT), (_beside(marked, rng), _BESIDE_WEIGHT)]
+        parts.append((_composed(list(bank), rng), _COMPOSED_WEIGHT))
         for part, weight in parts:
             rows += part
             weights += [weight_of_bank * weight * len(marked) / len(part)] * len(part)
@@ -101,7 +116,8 @@ def fused_rows(
             continue
         numbers = fused_evidence(appraised.evidence, appraised.matching, made=appraised.score, factor=appraised.signs.factor)
         if numbers is not None:
-            found.append((numbers, appraised.signs.ceiling < 1.0, score, weight, item.id, kind))
+            doubted = doubts(appraised.answer, appraised.evidence, appraised.matching, appraised.score)
+            found.append((numbers, doubted, appraised.signs.ceiling < 1.0, score, weight, item.id, kind))
     columns = (np.array(column) for column in zip(*found, strict=True))
     return FusedRows(**dict(zip((each.name for each in fields(FusedRows)), columns, strict=True)))
 
@@ -158,10 +174,37 @@ def _worthless(items: Sequence[Item]) -> list[tuple[Item, str]]:
     return answers
 
 
-def _dressed(marked: Sequence[tuple[Item, str, str, float]], rng: random.Random) -> list[tuple[Item, str, str, float]]:
+def _dressed(marked: Sequence[_Row], rng: random.Random) -> list[_Row]:
     """Return the same answers in frames that say nothing, with the same scores."""
     topics = [answer for _, answer, _, _ in marked]
     return [(item, rewrites.dress(answer, topics, rng, hedged=_HEDGED), "", score) for item, answer, _, score in marked]
+
+
+def _beside(marked: Sequence[_Row], rng: random.Random) -> list[_Row]:
+    """Return the same answers beside an answer to another item, words to the marker, or their item's words without sense."""
+    found = []
+    for item, answer, _, score in marked:
+        if rng.random() < _BESIDE_OWN_WORDS:
+            beside = f"{answer} {rewrites.empty(rng.choice(item.reference_answers).text, rng) or ''}".rstrip()
+        else:
+            stranger = rng.choice(marked)
+            while stranger[0] is item:
+                stranger = rng.choice(marked)
+            beside = rewrites.set_beside(answer, stranger[1], rng)
+        found.append((item, beside, "", score))
+    return found
+
+
+def _composed(items: Sequence[Item], rng: random.Random) -> list[_Row]:
+    """Return answers made of the key points of items, with the share of the weight that is said."""
+    found = []
+    for item in items:
+        for _ in range(_COMPOSED):
+            judged = composed(item, rng)
+            said = sum(p.weight for p, each in zip(item.key_points, judged, strict=False) if each.verdict is Verdict.SAYS)
+            if judged:
+                found.append((item, judged[0].answer, "", said / sum(point.weight for point in item.key_points)))
+    return found
 
 
 def _nodes(nodes: npt.NDArray[np.void]) -> tuple[Split | Leaf, ...]:

@@ -16,6 +16,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from grader.cross_encoder import packed_update, unpacked_update
+
 
 def main() -> None:
     """Write the mean."""
@@ -31,18 +33,18 @@ def main() -> None:
 
 
 def mean_of(shares: Mapping[Path, float]) -> dict[str, torch.Tensor]:
-    """Return the mean of updates at half precision, each counting by its share.
+    """Return the mean of updates, each counting by its share, as a file of one holds it.
 
     Raises:
         ValueError: If the shares do not add up to 1, or the files do not hold the same weights.
     """
     if abs(sum(shares.values()) - 1.0) > 1e-6:  # noqa: PLR2004
         raise ValueError(f"the weights add up to {sum(shares.values())} and not to 1")
-    updates = [(load_file(file), share) for file, share in shares.items()]
+    updates = [(unpacked_update(load_file(file)), share) for file, share in shares.items()]
     names = updates[0][0].keys()
     if any(update.keys() != names for update, _ in updates):
         raise ValueError("the files do not hold the same weights")
-    return {name: torch.stack([update[name].float() * share for update, share in updates]).sum(0).half() for name in names}
+    return packed_update({name: torch.stack([update[name] * share for update, share in updates]).sum(0) for name in names})
 
 
 def _weighted(text: str) -> tuple[Path, float]:

@@ -28,6 +28,8 @@ def test_doubts_are_measured_in_the_order_of_their_names() -> None:
         MATCHED,
         said=0.7,
         keyword_coverage=0.4,
+        entailed=0.9,
+        most_denied=0.3,
         suspicion=1.5,
         misconceptions=((0, 0.02),),
         keyword_use=KeywordUse(clauses=1, points_per_clause=1.0, share=0.25),
@@ -37,6 +39,9 @@ def test_doubts_are_measured_in_the_order_of_their_names() -> None:
         {
             "middling": 0.25,
             "disagreement": 0.3,
+            "contested": 0.2,
+            "undecided": 0.09,
+            "denied": 0.3,
             "likeness": 0.6,
             "suspicion": 1.0,
             "misconception": 1.0,

@@ -225,6 +225,8 @@ def test_the_contradicted_share_is_that_of_the_weight_or_of_the_clauses() -> Non
             entailed=None,
             upheld=None,
             denied=None,
+            least_entailed=None,
+            most_denied=None,
             reference_entailed=None,
             clauses_said=0,
             misconceptions=(),

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from grader.doubt import DOUBT_NAMES
 from grader.fusion import DIRECTIONS, FUSED_NAMES
 from training.fused_trees import FusedRows, fit_trees, left_out_predictions
 
@@ -17,6 +18,7 @@ def made_rows() -> FusedRows:
     made, against = (numbers[:, FUSED_NAMES.index(name)] for name in ("made", "contradicted_share"))
     return FusedRows(
         numbers=numbers,
+        doubts=np.zeros((400, len(DOUBT_NAMES))),
         capped=np.arange(400) % 10 == 0,
         scores=0.5 * made + 0.5 * (against < 0.5),
         weights=np.ones(400),
