@@ -85,13 +85,10 @@ class CrossEncoder(torch.nn.Module):
 
         Differences are small, so eight bits with a scale for each row lose next to nothing and take half the room.
         """
-        packed: dict[str, torch.Tensor] = {}
-        for name, parameter in self.named_parameters():
-            if name in self._own:
-                packed |= packed_rows(name, parameter.detach() - self._own[name])
-            elif parameter.requires_grad:
-                packed[name] = parameter.detach().half().contiguous()
-        return packed
+        fitted = {name: p.detach() for name, p in self.named_parameters() if p.requires_grad}
+        return packed_weights(
+            {name: weight - self._own[name] if name in self._own else weight for name, weight in fitted.items()}
+        )
 
     def load_packed(self, file: Path) -> None:
         """Take over fitted weights.
@@ -103,12 +100,10 @@ class CrossEncoder(torch.nn.Module):
         parameters = {name: p for name, p in self.named_parameters() if p.requires_grad}
         if set(packed) != set(parameters) | {name + _SCALE for name in self._own}:
             raise EncoderError(f"{file.name} does not hold the verifier's weights.")
+        found = unpacked_weights(packed)
         with torch.no_grad():
             for name, parameter in parameters.items():
-                if name in self._own:
-                    parameter.copy_(self._own[name] + packed[name].float() * packed[name + _SCALE])
-                else:
-                    parameter.copy_(packed[name].float())
+                parameter.copy_(self._own[name] + found[name] if name in self._own else found[name])
 
     def begin_update(self) -> None:
         """Hold the layers as they are and give each of their matrices a `LowRank` update: these and the head are fitted then."""
@@ -126,7 +121,7 @@ class CrossEncoder(torch.nn.Module):
 
     def packed_update(self) -> dict[str, torch.Tensor]:
         """Return what fitting an update changed: matrices of the layers in eight bits, the head at half precision."""
-        return packed_update({name: p.detach() for name, p in self.named_parameters() if p.requires_grad})
+        return packed_weights({name: p.detach() for name, p in self.named_parameters() if p.requires_grad})
 
     def resume_update(self, file: Path) -> None:
         """Begin an update with one that was fitted before, to go on with it.
@@ -135,7 +130,7 @@ class CrossEncoder(torch.nn.Module):
             EncoderError: If the file does not hold a whole one.
         """
         self.begin_update()
-        found = unpacked_update(load_file(file))
+        found = unpacked_weights(load_file(file))
         parameters = {name: p for name, p in self.named_parameters() if p.requires_grad}
         if set(found) != set(parameters):
             raise EncoderError(f"{file.name} does not hold an update of the verifier's weights.")
@@ -144,22 +139,20 @@ class CrossEncoder(torch.nn.Module):
                 parameter.copy_(found[name])
 
 
-def packed_rows(name: str, matrix: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Return a matrix in eight bits under its name, and the scale of each of its rows beside it."""
-    scale = matrix.abs().amax(dim=-1, keepdim=True).clamp_min(_LEAST_SCALE) / _STEPS
-    return {name: (matrix / scale).round().to(torch.int8), name + _SCALE: scale}
-
-
-def packed_update(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return the weights of an update as its file holds them."""
+def packed_weights(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return weights as a file holds them: those of layers in eight bits with a scale a row, the head's at half precision."""
     packed: dict[str, torch.Tensor] = {}
     for name, weight in weights.items():
-        packed |= packed_rows(name, weight) if name.startswith(_LAYERS) else {name: weight.half().contiguous()}
+        if not name.startswith(_LAYERS):
+            packed[name] = weight.half().contiguous()
+            continue
+        scale = weight.abs().amax(dim=-1, keepdim=True).clamp_min(_LEAST_SCALE) / _STEPS
+        packed |= {name: (weight / scale).round().to(torch.int8), name + _SCALE: scale}
     return packed
 
 
-def unpacked_update(packed: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return the weights of an update from what its file holds."""
+def unpacked_weights(packed: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return weights from what their file holds."""
     return {
         name: weight.float() * packed.get(name + _SCALE, _ONE) for name, weight in packed.items() if not name.endswith(_SCALE)
     }

@@ -32,7 +32,7 @@ ANSWERS_TO_SHIPPED_ITEMS = Path(__file__).with_name("answers_to_shipped_items")
 _SHARE_DRESSED = 0.2
 _SHARE_HEDGED = 0.5
 _SHARE_BESIDE = 0.3
-# Of these the half has the words of the key point that is asked about in sentences that do not say it.
+# So many of these stand beside the words of what is asked about, in sentences that do not say it.
 _SHARE_BESIDE_ITS_WORDS = 0.4
 # Answers that are made of each item's key points in a round, and what becomes of a key point: of a hundred so many each are said,
 # left out, turned round, and asked rather than said.

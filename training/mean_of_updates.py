@@ -16,7 +16,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from grader.cross_encoder import packed_update, unpacked_update
+from grader.cross_encoder import packed_weights, unpacked_weights
 
 
 def main() -> None:
@@ -40,11 +40,11 @@ def mean_of(shares: Mapping[Path, float]) -> dict[str, torch.Tensor]:
     """
     if abs(sum(shares.values()) - 1.0) > 1e-6:  # noqa: PLR2004
         raise ValueError(f"the weights add up to {sum(shares.values())} and not to 1")
-    updates = [(unpacked_update(load_file(file)), share) for file, share in shares.items()]
+    updates = [(unpacked_weights(load_file(file)), share) for file, share in shares.items()]
     names = updates[0][0].keys()
     if any(update.keys() != names for update, _ in updates):
         raise ValueError("the files do not hold the same weights")
-    return packed_update({name: torch.stack([update[name] * share for update, share in updates]).sum(0) for name in names})
+    return packed_weights({name: torch.stack([update[name] * share for update, share in updates]).sum(0) for name in names})
 
 
 def _weighted(text: str) -> tuple[Path, float]:
